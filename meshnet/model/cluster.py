@@ -1,0 +1,74 @@
+"""The whole swarm as one value. Every change gives a new one, one version up, with an event that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+
+from meshnet.model.ids import NetworkId, NodeId, ServiceId, TaskId
+from meshnet.model.network import Network
+from meshnet.model.node import Node
+from meshnet.model.service import Service
+from meshnet.model.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Why one version came after another: ``version`` is the one it led to."""
+
+    version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The allocator's memory: addresses are given serially and not soon reused (docker-swarm-facts section 4.9).
+
+    ``last_address`` holds the last address given on each network, ``taken`` those in use; ``serial`` counts ids drawn.
+    """
+
+    seed: str
+    serial: int = 0
+    next_vni: int = 4096
+    last_address: Mapping[NetworkId, IPv4Address] = field(default_factory=dict)
+    taken: Mapping[NetworkId, frozenset[IPv4Address]] = field(default_factory=dict)
+    reserved_subnets: tuple[IPv4Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """Everything the swarm knows. Mappings are never changed in place."""
+
+    counters: Counters
+    version: int = 0
+    nodes: Mapping[NodeId, Node] = field(default_factory=dict)
+    networks: Mapping[NetworkId, Network] = field(default_factory=dict)
+    services: Mapping[ServiceId, Service] = field(default_factory=dict)
+    tasks: Mapping[TaskId, Task] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+    @property
+    def ingress(self) -> Network | None:
+        """The ingress network."""
+        return next((network for network in self.networks.values() if network.ingress), None)
+
+    def node_named(self, name: str) -> Node | None:
+        return next((node for node in self.nodes.values() if node.name == name), None)
+
+    def service_named(self, name: str) -> Service | None:
+        return next((service for service in self.services.values() if service.spec.name == name), None)
+
+    def network_named(self, name: str) -> Network | None:
+        return next((network for network in self.networks.values() if network.name == name), None)
+
+    def running_tasks(self, *, node: NodeId | None = None, service: ServiceId | None = None) -> Iterator[Task]:
+        """Tasks that hold their place in the kernel, in the order they were made."""
+        for task in self.tasks.values():
+            if not task.running:
+                continue
+            if node is not None and task.node != node:
+                continue
+            if service is not None and task.service != service:
+                continue
+            yield task

@@ -1,0 +1,78 @@
+"""A machine of the swarm, and what its engine decided for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from meshnet.model.ids import ContainerId, NetworkId, NodeId, ServiceId
+
+INGRESS_SBOX = "ingress-sbox"
+"""The container id that libnetwork gives the ingress sandbox; its key in ``EngineState.gateways``."""
+
+
+class Generation(StrEnum):
+    """An engine generation: engines within one put the same things in the kernel."""
+
+    G18_03 = "18.03"
+    G18_06 = "18.06"
+    G20_10 = "20.10"
+
+
+class NodeRole(StrEnum):
+    MANAGER = "manager"
+    WORKER = "worker"
+
+
+class Availability(StrEnum):
+    ACTIVE = "active"
+    PAUSE = "pause"
+    DRAIN = "drain"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What one engine decides alone, and no other node knows.
+
+    ``gateways`` maps a container id (or ``ingress-sbox``) to its address on ``docker_gwbridge``; ``marks`` maps a
+    (service, network) pair to its fwmark: a counter of that daemon from 256, never reused.
+    """
+
+    docker0: IPv4Network
+    gwbridge: IPv4Network
+    gateways: Mapping[str, IPv4Address] = field(default_factory=dict)
+    last_gateway: IPv4Address | None = None
+    marks: Mapping[tuple[ServiceId, NetworkId], int] = field(default_factory=dict)
+    next_mark: int = 0x100
+    published: bool = False
+    """Whether an ingress port was ever published: some rules stay from then on (reference dump, surprise 10)."""
+    balanced: frozenset[NetworkId] = frozenset()
+    """Networks whose balancer on this node ever had a backend: its SNAT rule and ``vs/conntrack`` stay from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of the swarm. ``address`` is its underlay address: data path, control plane and VTEP.
+
+    ``attachments`` holds the node's load-balancer address on each network it takes part in (ingress from the start, a
+    user network while a task of it runs here).
+    """
+
+    id: NodeId
+    name: str
+    role: NodeRole
+    generation: Generation
+    address: IPv4Interface
+    engine: EngineState
+    availability: Availability = Availability.ACTIVE
+    labels: Mapping[str, str] = field(default_factory=dict)
+    attachments: Mapping[NetworkId, IPv4Interface] = field(default_factory=dict)
+
+    def gateway(self, owner: ContainerId | str) -> IPv4Interface | None:
+        """``owner``'s address on this node's ``docker_gwbridge``, if it has a leg there."""
+        address = self.engine.gateways.get(owner)
+        if address is None:
+            return None
+        return IPv4Interface((address, self.engine.gwbridge.prefixlen))
