@@ -43,5 +43,5 @@ class Network:
 
     @property
     def balancer_file(self) -> str:
-        """Name of its load-balancer sandbox there from 18.09 on: ``lb_<first 9 of the id>``; the ingress one has its own."""
+        """Name of its load-balancer sandbox there from 18.09 on: ``lb_<first 9 of the id>``, or its own for ingress."""
         return "ingress_sbox" if self.ingress else f"lb_{self.id[:9]}"

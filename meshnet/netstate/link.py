@@ -28,7 +28,7 @@ class Bridge:
 class Vxlan:
     """A VXLAN device. ``underlay`` is the namespace it was made in, where its UDP socket stays.
 
-    ``proxy`` answers ARP from the neighbour table; ``learning`` is that of the device's FDB; Docker sets all four flags.
+    ``proxy`` answers ARP from the neighbour table; ``learning`` is that of its FDB; Docker sets all four flags.
     """
 
     vni: int

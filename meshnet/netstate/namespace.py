@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class NamespaceRef:
-    """``node`` is a host of the topology; ``file`` the namespace's name under its ``/var/run/docker/netns``, or empty for
+    """``node`` is a host of the topology; ``file`` the name under its ``/var/run/docker/netns``, or empty for
     the node's own. Written ``swarm-worker1`` and ``swarm-worker1/ingress_sbox``.
     """
 
