@@ -1,12 +1,13 @@
 """The system calls Python 3.11 has no function for. Each raises ``OSError`` with the kernel's errno.
 
-Through ctypes every call releases the interpreter lock, and the ones that change a *thread's* namespaces change only the
-calling thread's.
+Through ctypes every call releases the interpreter lock, and the ones that change a *thread's* namespaces change only
+the calling thread's.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
 CLONE_FS = 0x00000200
@@ -29,6 +30,7 @@ MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
 _SYS_PIVOT_ROOT = 155
 _SYS_MOUNT_SETATTR = 442
+_SYS_FINIT_MODULE = 313
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
 _MOUNT_ATTR_RDONLY = 1
@@ -47,8 +49,8 @@ class _MountAttr(ctypes.Structure):
 
 def _checked(result: int, what: str) -> None:
     if result < 0:
-        errno = ctypes.get_errno()
-        raise OSError(errno, f"{what}: {os.strerror(errno)}")
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def unshare(flags: int) -> None:
@@ -114,3 +116,10 @@ def die_with_parent(signal: int = 9) -> None:
     """Have the kernel send ``signal`` to this process when the thread that made it ends. Changing one's user namespace
     undoes it, so ask afterwards."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal), 0, 0, 0), "prctl PR_SET_PDEATHSIG")
+
+
+def load_module(fd: int) -> None:
+    """Load the kernel module that ``fd`` is open on; one that is loaded already is no error."""
+    result = _libc.syscall(ctypes.c_long(_SYS_FINIT_MODULE), fd, b"", 0)
+    if result < 0 and ctypes.get_errno() != errno.EEXIST:
+        _checked(result, "load a kernel module")

@@ -1,0 +1,128 @@
+"""Carries frames between any number of clients and the lab's one stream, in a thread of the launcher.
+
+Clients number their channels as they like; on the lab's stream each gets a number of its own. A client that goes away
+has its channels cancelled. When the stream ends the clients' streams end too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+
+from meshnet.lab.control import rendezvous
+from meshnet.lab.control.wire import Decoder, Frame, Kind
+
+_READ = 128 * 1024
+
+
+@dataclass(eq=False)
+class _Client:
+    writer: asyncio.StreamWriter
+    channels: dict[int, int]  # its own numbers to the stream's
+
+
+class Relay:
+    """Between clients and the lab at the other end of ``link``. ``start`` it once, after the last fork."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._writer: asyncio.StreamWriter | None = None
+        self._ready = asyncio.Event()
+        self._open: dict[int, tuple[_Client, int]] = {}
+        self._last = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def connect(self) -> socket.socket:
+        """A client's stream from within this process."""
+        ours, theirs = socket.socketpair()
+        self._loop.call_soon_threadsafe(self._accept, theirs)
+        return ours
+
+    def announce(self, name: str) -> None:
+        """Let second terminals find the lab under ``name``."""
+        listener = rendezvous.announce(name)
+        asyncio.run_coroutine_threadsafe(self._serve(listener), self._loop).result()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        with contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._carry_from_lab())
+
+    async def _serve(self, listener: socket.socket) -> None:
+        listener.setblocking(False)
+
+        async def accept_all() -> None:
+            while True:
+                connection, _ = await self._loop.sock_accept(listener)
+                if rendezvous.may_speak(connection):
+                    self._accept(connection)
+                else:
+                    connection.close()
+
+        self._keep(accept_all())
+
+    def _accept(self, connection: socket.socket) -> None:
+        self._keep(self._carry_from_client(connection))
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_from_lab(self) -> None:
+        reader, self._writer = await asyncio.open_connection(sock=self._link)
+        self._ready.set()
+        decoder = Decoder()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(_READ):
+                for frame in decoder.feed(data):
+                    self._to_client(frame)
+        for client in {id(client): client for client, _ in self._open.values()}.values():
+            client.writer.close()
+
+    def _to_client(self, frame: Frame) -> None:
+        client, number = self._open.get(frame.channel, (None, 0))
+        if client is None:
+            return  # cancelled meanwhile
+        if frame.kind is Kind.RESULT:
+            del self._open[frame.channel]
+            client.channels.pop(number, None)
+        client.writer.write(replace(frame, channel=number).encode())
+
+    async def _carry_from_client(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
+        client = _Client(writer, {})
+        decoder = Decoder()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(_READ):
+                for frame in decoder.feed(data):
+                    await self._to_lab(client, frame)
+        for channel in client.channels.values():
+            self._open.pop(channel, None)
+            await self._send(Frame(channel, Kind.CANCEL))
+        writer.close()
+
+    async def _to_lab(self, client: _Client, frame: Frame) -> None:
+        if frame.kind is Kind.OPEN:
+            self._last += 1
+            client.channels[frame.channel] = self._last
+            self._open[self._last] = (client, frame.channel)
+        channel = client.channels.get(frame.channel)
+        if channel is not None:
+            await self._send(replace(frame, channel=channel))
+
+    async def _send(self, frame: Frame) -> None:
+        await self._ready.wait()
+        assert self._writer is not None
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(frame.encode())
+            await self._writer.drain()

@@ -1,0 +1,82 @@
+"""Where running labs are found: names in the abstract socket namespace, which go with the process that holds them.
+
+A name is ``meshnet-lab/<user id>/<process id>/<lab>``: nothing on disk, nothing to sweep after a kill, and only its
+owner and root may speak to it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshnet.errors import NoSuchLabError
+
+_PREFIX = "meshnet-lab/"
+_CREDENTIALS = struct.Struct("3i")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningLab:
+    """A lab somebody has running: ``uid`` owns it, ``pid`` is its launcher."""
+
+    name: str
+    uid: int
+    pid: int
+
+    @property
+    def address(self) -> str:
+        return f"\0{_PREFIX}{self.uid}/{self.pid}/{self.name}"
+
+
+def announce(name: str) -> socket.socket:
+    """A listening socket under which a lab called ``name`` is found until it is closed."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(RunningLab(name, os.getuid(), os.getpid()).address)
+    listener.listen()
+    return listener
+
+
+def may_speak(connection: socket.socket) -> bool:
+    """Whether the process at the other end is the lab's owner or root."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(raw)
+    return uid in (0, os.getuid())
+
+
+def running() -> list[RunningLab]:
+    """Every lab on this machine that this network namespace can see, oldest first."""
+    labs = set()
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        _, found, address = line.partition(f"@{_PREFIX}")
+        if found:
+            uid, pid, name = address.split("/", 2)
+            labs.add(RunningLab(name, int(uid), int(pid)))
+    return sorted(labs, key=lambda lab: lab.pid)
+
+
+def find(name: str | None) -> RunningLab:
+    """The lab called ``name`` (or whose launcher has that process id); the only one running when ``name`` is None."""
+    labs = running()
+    fitting = [lab for lab in labs if name in (None, lab.name, str(lab.pid))]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(f"{lab.name} (process {lab.pid})" for lab in labs)
+    if not labs:
+        raise NoSuchLabError("no lab is running; start one with `meshnet lab`")
+    if not fitting:
+        raise NoSuchLabError(f"no lab called {name} is running; there is {listed}")
+    raise NoSuchLabError(f"several labs are running, say which with --lab: {listed}")
+
+
+def connect(lab: RunningLab) -> socket.socket:
+    """A stream to the lab's relay."""
+    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        stream.connect(lab.address)
+    except OSError as error:
+        stream.close()
+        raise NoSuchLabError(f"lab {lab.name} (process {lab.pid}) does not answer: {error.strerror}") from error
+    return stream
