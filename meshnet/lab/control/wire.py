@@ -8,7 +8,7 @@ lose none, so a frame is only a header and a payload::
     kind    u8   see ``Kind``
 
 A channel is one request: the client sends OPEN with a JSON object that has an ``op``; the lab answers with any number
-of EVENTs and ends the channel with RESULT. A request that runs a program carries its streams meanwhile. Neither side sends
+of EVENTs and ends the channel with RESULT. A request that runs a program carries its streams meanwhile. No side sends
 more than ``WINDOW`` bytes of one stream that the other hasn't said (CREDIT) it has consumed, so a terminal that stands
 still holds up only itself.
 """
