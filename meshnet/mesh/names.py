@@ -1,0 +1,45 @@
+"""Interface names and MAC addresses as Docker forms them; what Docker draws at random follows from the ids here."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from meshnet.model import Network, Node
+from meshnet.model.ids import derived_id
+
+DOCKER0 = "docker0"
+GWBRIDGE = "docker_gwbridge"
+OVERLAY_BRIDGE = "br0"
+OVERLAY_VXLAN = "vxlan0"
+
+
+def mac_of(address: IPv4Address) -> str:
+    """An endpoint's MAC: ``02:42`` and the four bytes of its address (up to 27.x on bridges too)."""
+    return _docker_mac(address.packed)
+
+
+def bridge_mac(node: Node, bridge: str) -> str:
+    """A bridge's own MAC: ``02:42`` and four bytes that Docker draws."""
+    return _docker_mac(bytes.fromhex(derived_id(node.id, bridge, "mac")[:8]))
+
+
+def _docker_mac(last: bytes) -> str:
+    return ":".join(f"{byte:02x}" for byte in b"\x02\x42" + last)
+
+
+def bridge_port(node: Node, owner: str) -> str:
+    """``veth`` and seven hexadecimal digits: the port of ``owner``'s leg on a bridge of the node itself."""
+    return f"veth{derived_id(node.id, owner, 'port')[:7]}"
+
+
+BALANCER_PORT = "veth0"
+"""The load balancer's port of ``br0``: it is always the first to join."""
+
+
+def overlay_port(network: Network, address: IPv4Address) -> str:
+    """A task's port of ``br0``: ``veth`` and its address's place in the subnet (``veth7`` for 10.0.0.7).
+
+    Docker counts joins instead. Either way a number is not soon given again and one task's going renames no other's,
+    but a place in the subnet needs no memory.
+    """
+    return f"veth{int(address) - int(network.subnet.network_address)}"
