@@ -46,8 +46,8 @@ def choose_kernel(
 ) -> KernelChoice:
     """Choose a kernel that has what is ``needed``, less what the lab is to do ``without``.
 
-    ``features`` are the host's, found out when not given. Raises ``MachineError`` where the kernel asked for can't carry
-    the lab, naming what it lacks and what would mend it.
+    ``features`` are the host's, found out when not given. Raises ``MachineError`` where the kernel asked for can't
+    carry the lab, naming what it lacks and what would mend it.
     """
     if preference not in PREFERENCES:
         raise InputError(f"no kernel called {preference}; there are {', '.join(PREFERENCES)}", where="--kernel")

@@ -13,8 +13,8 @@ import os
 import platform
 import shutil
 import socket
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from meshnet.errors import MachineError
 
@@ -29,15 +29,6 @@ MEMORY_MIB = 2048
 
 _ENOUGH_SPACE = 512 * 1024 * 1024
 _NOEXEC_FLAGS = os.ST_NOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """How to start one: its command line, the CPU to stay on, and where its memory file goes (``TMPDIR``)."""
-
-    argv: tuple[str, ...]
-    cpu: int
-    memory_folder: Path
 
 
 def find_binary() -> str:
@@ -103,12 +94,10 @@ def _quoted(word: str) -> str:
     return f'"{word}"'
 
 
-def guest(python: str, module: str, link: int, cpu: int, folder: Path) -> Guest:
-    """A guest that runs ``python -m module`` as its one job, with the socket ``link`` as its serial line ttyS0.
-
-    The kernel's own messages go nowhere: whatever goes wrong before the job speaks is told by its silence.
-    """
-    argv = (
+def command_line(python: str, module: str, arguments: tuple[str, ...], link: int) -> tuple[str, ...]:
+    """A guest that runs ``python -m module arguments`` as its one job, with the socket ``link`` as its serial line
+    ``/dev/ttyS0``. The kernel's own messages go to its error output."""
+    return (
         find_binary(),
         f"mem={MEMORY_MIB}M",
         "root=/dev/root",
@@ -117,24 +106,22 @@ def guest(python: str, module: str, link: int, cpu: int, folder: Path) -> Guest:
         "rw",
         "quiet",
         "con=null",
-        "con0=null,null",
+        "con0=null,fd:2",
         f"ssl0=fd:{link}",
         f"initcall_blacklist={','.join(_LEFT_OUT)}",
         "pty.legacy_count=0",
         "init=/bin/sh",
         "--",
-        _quoted(str(GUEST_SCRIPT)),
-        _quoted(python),
-        module,
+        *(_quoted(word) for word in (str(GUEST_SCRIPT), python, module, *arguments)),
     )
-    return Guest(argv, cpu, folder)
 
 
-def become(guest: Guest) -> None:
-    """Turn this process into the guest. The link's file descriptor must be inheritable; nothing else is passed on."""
-    os.sched_setaffinity(0, {guest.cpu})
+def become(argv: tuple[str, ...], *, cpu: int, folder: Path, console: int) -> NoReturn:
+    """Turn this process into the guest of that command line, on that CPU, with its memory file in ``folder`` and its
+    messages on the descriptor ``console``. The link must be inheritable."""
+    os.sched_setaffinity(0, {cpu})
     nowhere = os.open("/dev/null", os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(guest.memory_folder), "HOME": "/"}
-    os.execve(guest.argv[0], list(guest.argv), environment)
+    for stream, source in ((0, nowhere), (1, nowhere), (2, console)):
+        os.dup2(source, stream)
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(folder), "HOME": "/"}
+    os.execve(argv[0], list(argv), environment)

@@ -64,6 +64,17 @@ class Client:
         frames, self._frames = self._frames, []
         return frames
 
+    def send_only(self, op: str) -> None:
+        """Make a request and wait for its answer or for the lab's end, whichever comes first."""
+        channel = self.open(op)
+        while True:
+            try:
+                frames = self.receive()
+            except LabError:
+                return
+            if any(frame.channel == channel and frame.kind is Kind.RESULT for frame in frames):
+                return
+
     def call(self, op: str, *, on_event: Callable[[Json], None] = _ignore, **arguments: object) -> Json:
         """Make a request and wait for its answer. Raises what the lab raised."""
         channel = self.open(op, **arguments)

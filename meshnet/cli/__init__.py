@@ -1,0 +1,63 @@
+"""The command line. ``main`` is the console script; each command is a module of this package."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from meshnet import __version__
+from meshnet.cli import lab, machine, running, tour
+from meshnet.errors import EXIT_INTERRUPTED, EXIT_USER, MeshnetError
+
+app = typer.Typer(
+    name="meshnet",
+    help="Docker Swarm's routing mesh on a bench: a lab of nodes on a real kernel.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+lab.register(app)
+tour.register(app)
+running.register(app)
+machine.register(app)
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
+) -> None:
+    if version:
+        typer.echo(f"meshnet {__version__}")
+        raise typer.Exit
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit status. What follows a ``--`` is a command for the lab, word by word."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    command: list[str] = []
+    if "--" in words:
+        at = words.index("--")
+        words, command = words[:at], words[at + 1 :]
+    try:
+        result = app(words, standalone_mode=False, obj=command)
+    except MeshnetError as error:
+        return _complain(str(error), error.exit_status)
+    except click.UsageError as error:
+        where = f"{error.ctx.command_path}: " if error.ctx is not None else ""
+        help_for = error.ctx.command_path if error.ctx is not None else "meshnet"
+        return _complain(f"{where}{error.format_message().rstrip('.')}; try `{help_for} --help`", EXIT_USER, prefix="")
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _complain(sentence: str, status: int, prefix: str = "meshnet: ") -> int:
+    sys.stderr.write(f"{prefix}{sentence}\n")
+    return status

@@ -1,0 +1,154 @@
+"""Starts a lab's process, in the host's kernel or in user-mode Linux, and holds the stream to it.
+
+The launcher stays outside the walls. It is the lab's first process: when it ends, however it ends, the lab ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from meshnet.errors import LabError, MachineError
+from meshnet.kernel.boot import uml, view, walls
+from meshnet.kernel.boot.choose import KernelChoice, KernelKind
+from meshnet.lab.control.client import Client
+from meshnet.lab.control.relay import Relay
+from meshnet.lab.control.wire import Json
+from meshnet.lab.deadlines import BOOT, TAKE_DOWN, scaled
+from meshnet.model.lab import LabSpec
+
+_GREETING = b"meshnet\n"
+_GUEST_MODULE = "meshnet.lab.guest"
+
+
+class LabProcess:
+    """A lab's process and the way to it. ``start`` one before this process has threads; ``stop`` it when done."""
+
+    def __init__(self, wall: int, link: socket.socket, log: int, claim: uml.CpuClaim | None) -> None:
+        self._wall = wall
+        self._log = log
+        self._claim = claim
+        self._relay = Relay(link)
+        self._stopped = False
+
+    @classmethod
+    def start(cls, kernel: KernelKind, output: Path | None = None) -> LabProcess:
+        """Start the process in that kernel and wait until it speaks. ``output`` is the folder written through."""
+        ours, theirs = socket.socketpair()
+        log = os.memfd_create("meshnet-log")
+        claim = uml.CpuClaim() if kernel is KernelKind.UML else None
+        try:
+            if claim is None:
+                wall = walls.start_within(lambda: _serve_on_host(ours, theirs, log))
+            else:
+                wall = _start_uml(ours, theirs, log, claim, output)
+        finally:
+            theirs.close()
+        process = cls(wall, ours, log, claim)
+        try:
+            _await_greeting(ours)
+        except LabError as error:
+            process.stop()
+            raise MachineError(f"{kernel} kernel: the lab's process did not start: {error}{process.log()}") from error
+        process._relay.start()
+        return process
+
+    def client(self) -> Client:
+        return Client(self._relay.connect())
+
+    def bring_up(self, spec: LabSpec, choice: KernelChoice, on_stage: Callable[[str], None]) -> Json:
+        """Build the lab; ``on_stage`` hears of each stage. Afterwards second terminals find it. Returns its status."""
+
+        def on_event(event: Json) -> None:
+            on_stage(event["stage"])
+
+        with self.client() as client:
+            status = client.call("start", spec=spec.to_json(), without=sorted(choice.without), on_event=on_event)
+        self._relay.announce(spec.name)
+        return status
+
+    def log(self) -> str:
+        """What the lab's process, or its kernel, printed on its error output: for the report of a failure."""
+        size = os.fstat(self._log).st_size
+        text = os.pread(self._log, size, 0).decode(errors="replace").strip()
+        return f"\n{text}" if text else ""
+
+    def stop(self) -> None:
+        """Take the lab down and wait until nothing of it is left."""
+        if self._stopped:
+            return
+        self._stopped = True
+        with contextlib.suppress(LabError, OSError), self.client() as client:
+            client.send_only("down")
+        if not _ended_by(self._wall, time.monotonic() + scaled(TAKE_DOWN)):
+            os.kill(self._wall, signal.SIGKILL)
+            walls.wait(self._wall)
+        if self._claim is not None:
+            self._claim.release()
+
+
+def _serve_on_host(ours: socket.socket, theirs: socket.socket, log: int) -> int:
+    """The lab's process on the host's kernel: a copy of the launcher, so what it has imported is there already."""
+    ours.close()
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    nowhere = os.open("/dev/null", os.O_RDWR)
+    for stream, source in ((0, nowhere), (1, log), (2, log)):
+        os.dup2(source, stream)
+    view.enter_host()
+    from meshnet.lab.server.main import serve
+
+    return serve(theirs.detach())
+
+
+def _start_uml(ours: socket.socket, theirs: socket.socket, log: int, claim: uml.CpuClaim, output: Path | None) -> int:
+    argv = uml.command_line(
+        sys.executable, _GUEST_MODULE, (str(Path.cwd()), *([str(output)] if output else [])), theirs.fileno()
+    )
+
+    def guest(folder: Path, *, walled: bool) -> int:
+        ours.close()
+        if walled:
+            view.protect_host(output, folder)
+        os.set_inheritable(theirs.fileno(), True)
+        uml.become(argv, cpu=claim.cpu, folder=folder, console=log)
+
+    try:
+        return walls.start_within(lambda: guest(Path("/dev/shm"), walled=True))
+    except MachineError:
+        folder = uml.memory_folder()
+        return walls.start_without(lambda: guest(folder, walled=False))
+
+
+def _await_greeting(link: socket.socket) -> None:
+    """Read the greeting off the stream, and nothing behind it."""
+    deadline = time.monotonic() + scaled(BOOT)
+    heard = b""
+    while not heard.endswith(_GREETING):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not select.select([link], [], [], remaining)[0]:
+            raise LabError(f"it said nothing for {scaled(BOOT):.0f} s")
+        byte = link.recv(1)
+        if not byte:
+            raise LabError("it ended at once")
+        heard += byte
+
+
+def _ended_by(pid: int, deadline: float) -> bool:
+    """Whether the child ended before the deadline; it is reaped then."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        ended = bool(select.select([pidfd], [], [], max(0.0, deadline - time.monotonic()))[0])
+    finally:
+        os.close(pidfd)
+    if ended:
+        walls.wait(pid)
+    return ended

@@ -1,0 +1,174 @@
+"""The lab's process: takes requests off the control stream and gives each to whoever answers it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+
+from meshnet.errors import InputError, LabError, MeshnetError
+from meshnet.lab.control.client import error_result
+from meshnet.lab.control.wire import Json
+from meshnet.lab.lab import Lab
+from meshnet.lab.server import program
+from meshnet.lab.server.link import Channel, Link
+from meshnet.lab.server.prompt import PromptTerminal, run_prompt
+from meshnet.lab.toolbox import node_environment, shell_argv
+from meshnet.model.lab import LabSpec
+
+GREETING = b"meshnet\n"
+"""Sent before the first frame: from here on the stream carries frames, whatever the serial line said before."""
+
+Work = Callable[[], None]
+
+
+def serve(fd: int) -> int:
+    """Serve the control stream ``fd`` until it ends or the lab is taken down; the process's exit status."""
+    written = 0
+    while written < len(GREETING):
+        written += os.write(fd, GREETING[written:])
+    return Server(fd).run()
+
+
+class Server:
+    """``run`` belongs to the main thread, everything named ``_op_...`` to the event loop's."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._loop = asyncio.new_event_loop()
+        self._lab: Lab | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self) -> int:
+        threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
+        while (work := self._work.get()) is not None:
+            work()
+        return 0
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.call_soon(lambda: setattr(self, "_link", Link(self._fd, self._opened, self._link_ended)))
+        self._loop.run_forever()
+
+    def _link_ended(self) -> None:
+        """The launcher is gone: so is the lab, at once; with its first process everything it made goes."""
+        os._exit(0)
+
+    def _opened(self, channel: Channel) -> None:
+        task = self._loop.create_task(self._answer(channel))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, channel: Channel) -> None:
+        op = channel.request.get("op")
+        operations: dict[str, Callable[[Channel], Coroutine[None, None, None]]] = {
+            "start": self._op_start,
+            "prompt": self._op_prompt,
+            "run": self._op_run,
+            "status": self._op_status,
+            "scale": self._op_scale,
+            "down": self._op_down,
+        }
+        try:
+            if op not in operations:
+                raise InputError(f"the lab knows no operation {op}; it knows {', '.join(operations)}")
+            await operations[op](channel)
+        except Exception as error:
+            channel.result(_failure(error))
+
+    async def _op_start(self, channel: Channel) -> None:
+        """``{"spec": LabSpec as JSON}``: build the lab; ``{"stage": ...}`` events on the way."""
+        spec = LabSpec.from_json(channel.request["spec"])
+
+        def build() -> None:
+            def progress(stage: str) -> None:
+                channel.post(channel.event, {"stage": stage})
+
+            try:
+                lab = Lab(spec, self._loop, channel.request.get("without", ()))
+                lab.bring_up(progress)
+                self._lab = lab
+                answer = lab.status()
+            except Exception as error:
+                answer = _failure(error)
+            channel.post(channel.result, answer)
+
+        self._work.put(build)
+
+    async def _op_prompt(self, channel: Channel) -> None:
+        """``{"history": [...]}`` and a terminal: Mininet's prompt on it; the answer has the lines typed."""
+        lab = self._require_lab()
+        terminal = PromptTerminal(channel)
+
+        def prompt() -> None:
+            try:
+                answer: Json = {"status": 0, "history": run_prompt(lab, terminal.slave, channel.request)}
+            except Exception as error:
+                answer = _failure(error)
+            self._loop.call_soon_threadsafe(terminal.finish, answer)
+
+        self._work.put(prompt)
+        await terminal.carry()
+
+    async def _op_run(self, channel: Channel) -> None:
+        """``{"node", "argv", "env"?, "folder"?}`` and streams or a terminal: run a program on a node; its status.
+        Without ``argv`` it is a shell."""
+        request = channel.request
+        node = self._require_lab().node(request["node"])
+        environment = node_environment(node.name, request.get("env", {}), request.get("terminal"))
+        argv = request.get("argv") or shell_argv()
+
+        def spawn(stdin: int, stdout: int, stderr: int, controlling: bool) -> subprocess.Popen[bytes]:
+            return node.spawn(
+                argv,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=environment,
+                cwd=request.get("folder"),
+                controlling_terminal=controlling,
+            )
+
+        try:
+            await program.run(channel, spawn)
+        except FileNotFoundError as error:
+            channel.result({"status": 127, "problem": f"{error.filename}: no such command on {node.name}"})
+        except PermissionError as error:
+            channel.result({"status": 126, "problem": f"{error.filename}: not an executable file"})
+
+    async def _op_status(self, channel: Channel) -> None:
+        """What is running where."""
+        channel.result(self._require_lab().status())
+
+    async def _op_scale(self, channel: Channel) -> None:
+        """``{"service", "replicas"}``: change how many tasks a service has; answers when the mesh has followed."""
+        lab = self._require_lab()
+        request = channel.request
+        await asyncio.to_thread(lab.scale, request["service"], request["replicas"])
+        channel.result(lab.status())
+
+    async def _op_down(self, channel: Channel) -> None:
+        """End the lab. What it made ends with this process."""
+        channel.result({})
+        await asyncio.sleep(0)
+        self._work.put(None)
+
+    def _require_lab(self) -> Lab:
+        if self._lab is None:
+            raise LabError("the lab is not up yet")
+        return self._lab
+
+
+def _failure(error: Exception) -> Json:
+    """An error as an answer; one that isn't ours is a defect of meshnet's, and its trace goes to the log."""
+    if isinstance(error, MeshnetError):
+        return error_result(error)
+    traceback.print_exc(file=sys.stderr)
+    trace = traceback.format_exc()
+    return error_result(LabError(f"meshnet failed inside the lab: {error!r}\n{trace}"))

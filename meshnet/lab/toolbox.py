@@ -1,0 +1,90 @@
+"""What a node's shell finds ready: commands that work as typed, and an environment that fits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDER = Path("/run/meshnet/bin")
+RC_FILE = Path("/run/meshnet/bashrc")
+
+_SUDO = """#!/bin/sh
+# Everybody is root in a lab: sudo has nothing to ask, and only has to understand how it was called.
+while [ $# -gt 0 ]; do
+    case $1 in
+    -u|-g|-h|-p|-C|-T|-r|-t|-U|--user|--group) shift 2 ;;
+    -i|-s|--login|--shell) shift; [ $# -gt 0 ] || set -- "${SHELL:-/bin/sh}" ;;
+    -l|-v|-k|-K) exit 0 ;;
+    --) shift; break ;;
+    -*) shift ;;
+    *=*) export "$1"; shift ;;
+    *) break ;;
+    esac
+done
+[ $# -gt 0 ] || { echo "usage: sudo COMMAND [ARG...]" >&2; exit 1; }
+exec "$@"
+"""
+
+_APT_GET = """#!/bin/sh
+# The article installs ipvsadm on a node. A lab has no way out to a package mirror, and the machine's tools are there.
+for word; do
+    case $word in
+    -*|install|update) ;;
+    *)
+        if ! command -v "$word" >/dev/null; then
+            echo "E: Unable to locate package $word (a lab has only this machine's tools)" >&2
+            exit 100
+        fi
+        echo "$word is already the newest version." ;;
+    esac
+done
+"""
+
+_RC = """PS1='\\u@\\h:\\w\\$ '
+[ -r /etc/bash_completion ] && . /etc/bash_completion
+PATH={folder}:$PATH
+"""
+
+_IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+
+_ADMIN_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def install(flavour: str) -> None:
+    """Put the commands where every node finds them first. ``flavour`` of iptables (``legacy`` or ``nft``) is the one
+    the lab's rules are made with; the machine's own choice of the two is left as it is."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in (("sudo", _SUDO), ("apt-get", _APT_GET), ("apt", _APT_GET)):
+        file = FOLDER / name
+        file.write_text(text)
+        file.chmod(0o755)
+    binary = shutil.which(f"xtables-{flavour}-multi", path=os.pathsep.join(_ADMIN_PATH))
+    if binary is not None:
+        for name in _IPTABLES:
+            (FOLDER / name).symlink_to(binary)
+    RC_FILE.write_text(_RC.format(folder=FOLDER))
+
+
+def node_environment(node: str, client: Mapping[str, str], terminal: str | None) -> dict[str, str]:
+    """The environment of a program on ``node``: the client's, with the lab's commands and root's folders in PATH."""
+    environment = dict(client)
+    found = environment.get("PATH", os.defpath).split(os.pathsep)
+    path = [str(FOLDER), *found, *(folder for folder in _ADMIN_PATH if folder not in found)]
+    environment.update(
+        PATH=os.pathsep.join(path),
+        HOSTNAME=node,
+        USER="root",
+        LOGNAME="root",
+        SHELL="/bin/bash",
+        PS1="\\u@\\h:\\w\\$ ",
+    )
+    if terminal is not None:
+        environment["TERM"] = terminal
+    return environment
+
+
+def shell_argv() -> list[str]:
+    """An interactive shell whose prompt says where it is."""
+    return ["bash", "--rcfile", str(RC_FILE), "-i"]

@@ -1,0 +1,146 @@
+"""The article's own commands, verbatim, and what it saw."""
+
+from __future__ import annotations
+
+from meshnet.tour.step import Step, alternates, differs, shows
+
+WHOAMI = "I'm (cc9f97cc5056|f47e05019fd9)"
+_SBOX = "sudo nsenter --net=//var/run/docker/netns/ingress_sbox"
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        "Two tasks of whoami run: one on swarm-manager, one on swarm-worker2. Asked on swarm-manager, they take turns.",
+        "swarm-manager",
+        ("curl 127.0.0.1:8000", "curl 127.0.0.1:8000"),
+        (shows(WHOAMI, "a container's id"), differs(2, "container ids")),
+    ),
+    Step(
+        "swarm-worker1 has no task of whoami, and answers all the same: that is the routing mesh.",
+        "swarm-worker1",
+        ("curl 127.0.0.1:8000",) * 4,
+        (shows(WHOAMI, "a container's id"), alternates("two container ids")),
+    ),
+    Step(
+        "How? The node's own rules: DOCKER-INGRESS sends port 8000 on to 172.19.0.2.",
+        "swarm-worker1",
+        ("sudo iptables -nL -t nat",),
+        (
+            shows(r"^Chain DOCKER-INGRESS \(2 references\)", "the chain DOCKER-INGRESS"),
+            shows(r"^DOCKER-INGRESS all -- 0\.0\.0\.0/0 0\.0\.0\.0/0 ADDRTYPE match dst-type LOCAL", "the jump to it"),
+            shows(r"^DNAT tcp -- .* tcp dpt:8000 to:172\.19\.0\.2:8000", "the DNAT to ingress_sbox"),
+            shows(r"^MASQUERADE all -- .* ADDRTYPE match src-type LOCAL", "the MASQUERADE of the node's own requests"),
+        ),
+    ),
+    Step(
+        "What is 172.19.0.2? docker_gwbridge has 172.19.0.1 ...",
+        "swarm-worker1",
+        ("ifconfig",),
+        (
+            shows(r"^docker_gwbridge:? ", "docker_gwbridge"),
+            shows(r"inet (addr:)?172\.19\.0\.1 ", "its address"),
+            shows(r"^docker0:? ", "docker0"),
+        ),
+    ),
+    Step(
+        "... and the leg of another namespace on it:",
+        "swarm-worker1",
+        ("brctl show",),
+        (shows(r"^docker_gwbridge 8000\.0242[0-9a-f]{8} no veth[0-9a-f]{7}$", "docker_gwbridge with a veth"),),
+    ),
+    Step(
+        "The namespaces Docker made on this node:",
+        "swarm-worker1",
+        ("sudo ls /var/run/docker/netns",),
+        (shows("ingress_sbox", "ingress_sbox"), shows("1-uz1kgf9j6m", "the ingress network's overlay namespace")),
+    ),
+    Step(
+        "Inside ingress_sbox: its ingress address, the service's VIP, and 172.19.0.2.",
+        "swarm-worker1",
+        ("ip a",),
+        (
+            shows(r"inet 10\.255\.0\.3/16 brd 10\.255\.255\.255 scope global eth0", "the node's ingress address"),
+            shows(r"inet 10\.255\.0\.168/32 brd 10\.255\.0\.168 scope global eth0", "the VIP"),
+            shows(r"inet 172\.19\.0\.2/16 brd 172\.19\.255\.255 scope global eth2", "its address on docker_gwbridge"),
+            shows(r"link/ether 02:42:0a:ff:00:03", "a MAC made of the address"),
+        ),
+        shell=_SBOX,
+    ),
+    Step(
+        "The tool for LVS:",
+        "swarm-worker1",
+        ("sudo apt-get install ipvsadm",),
+        (shows("ipvsadm is already the newest version", "ipvsadm"),),
+    ),
+    Step(
+        "Packets to port 8000 are marked 0x100 ...",
+        "swarm-worker1",
+        ("iptables -nL -t mangle",),
+        (
+            shows(r"^MARK tcp -- 0\.0\.0\.0/0 0\.0\.0\.0/0 tcp dpt:8000 MARK set 0x100", "the mark by published port"),
+            shows(r"^MARK all -- 0\.0\.0\.0/0 10\.255\.0\.168 MARK set 0x100", "the mark by VIP"),
+        ),
+        shell=_SBOX,
+    ),
+    Step(
+        "... and IPVS shares what is marked 256 among the tasks, in turn.",
+        "swarm-worker1",
+        ("ipvsadm -l",),
+        (
+            shows(r"^FWM 256 rr", "the service of mark 256, round robin"),
+            shows(r"^-> 10\.255\.0\.5:0 Masq 1 ", "whoami's task on swarm-manager"),
+            shows(r"^-> 10\.255\.0\.7:0 Masq 1 ", "whoami's task on swarm-worker2"),
+        ),
+        shell=_SBOX,
+    ),
+    Step(
+        "10.255.0.5 is whoami on swarm-manager. Its engine is older: the VIPs are on the task's lo.",
+        "swarm-manager",
+        ("sudo nsenter --net=/var/run/docker/netns/{sandbox:whoami.1} ip a",),
+        (
+            shows(r"inet 10\.255\.0\.168/32 brd 10\.255\.0\.168 scope global lo", "the ingress VIP on lo"),
+            shows(r"inet 10\.0\.2\.5/32 brd 10\.0\.2\.5 scope global lo", "the VIP on my-demo on lo"),
+            shows(r"inet 10\.255\.0\.5/16 .* eth0", "the ingress address"),
+            shows(r"inet 172\.18\.0\.3/16 .* eth2", "the gateway address"),
+            shows(r"inet 10\.0\.2\.7/24 .* eth3", "the address on my-demo"),
+        ),
+    ),
+    Step(
+        "10.255.0.7 is whoami on swarm-worker2.",
+        "swarm-worker2",
+        ("sudo nsenter --net=/var/run/docker/netns/{sandbox:whoami.3} ip a",),
+        (
+            shows(r"inet 10\.255\.0\.168/32 brd 10\.255\.0\.168 scope global lo", "the ingress VIP on lo"),
+            shows(r"inet 10\.0\.2\.5/32 brd 10\.0\.2\.5 scope global lo", "the VIP on my-demo on lo"),
+            shows(r"inet 10\.255\.0\.7/16 .* eth0", "the ingress address"),
+            shows(r"inet 172\.18\.0\.4/16 .* eth2", "the gateway address"),
+            shows(r"inet 10\.0\.2\.13/24 .* eth3", "the address on my-demo"),
+        ),
+    ),
+    Step(
+        "From outside, every node answers on port 8000, whether it has a task or not.",
+        "client",
+        (
+            "curl {address:swarm-manager}:8000",
+            "curl {address:swarm-manager}:8000",
+            "curl {address:swarm-worker1}:8000",
+            "curl {address:swarm-worker1}:8000",
+            "curl {address:swarm-worker2}:8000",
+            "curl {address:swarm-worker2}:8000",
+        ),
+        (shows(WHOAMI, "a container's id"), alternates("two container ids")),
+    ),
+    Step(
+        "Within my-demo, the client's task reaches a task on another node directly, across VXLAN ...",
+        "swarm-worker2",
+        ("curl 10.0.2.7:8000", "ping -c 1 10.0.2.7"),
+        (shows("I'm cc9f97cc5056", "whoami on swarm-manager"), shows("1 received", "an answer to ping")),
+        shell="sudo nsenter --net=/var/run/docker/netns/{sandbox:client.1}",
+    ),
+    Step(
+        "... and the service by its VIP, in turn.",
+        "swarm-worker2",
+        ("curl 10.0.2.5:8000",) * 4,
+        (shows(WHOAMI, "a container's id"), alternates("two container ids")),
+        shell="sudo nsenter --net=/var/run/docker/netns/{sandbox:client.1}",
+    ),
+)
