@@ -28,6 +28,7 @@ MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _SYS_PIVOT_ROOT = 155
 _SYS_MOUNT_SETATTR = 442
 _SYS_FINIT_MODULE = 313
@@ -116,6 +117,11 @@ def die_with_parent(signal: int = 9) -> None:
     """Have the kernel send ``signal`` to this process when the thread that made it ends. Changing one's user namespace
     undoes it, so ask afterwards."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal), 0, 0, 0), "prctl PR_SET_PDEATHSIG")
+
+
+def adopt_orphans() -> None:
+    """Have orphaned descendants become this process's children rather than the machine's first process's."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0), "prctl PR_SET_CHILD_SUBREAPER")
 
 
 def load_module(fd: int) -> None:

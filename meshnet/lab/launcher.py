@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from meshnet.errors import LabError, MachineError
@@ -28,10 +29,18 @@ _GREETING = b"meshnet\n"
 _GUEST_MODULE = "meshnet.lab.guest"
 
 
+@dataclass(frozen=True, slots=True)
+class _Wall:
+    """The process between the launcher and the lab; ``namespaces`` is False where the machine allows none."""
+
+    pid: int
+    namespaces: bool = True
+
+
 class LabProcess:
     """A lab's process and the way to it. ``start`` one before this process has threads; ``stop`` it when done."""
 
-    def __init__(self, wall: int, link: socket.socket, log: int, claim: uml.CpuClaim | None) -> None:
+    def __init__(self, wall: _Wall, link: socket.socket, log: int, claim: uml.CpuClaim | None) -> None:
         self._wall = wall
         self._log = log
         self._claim = claim
@@ -46,7 +55,7 @@ class LabProcess:
         claim = uml.CpuClaim() if kernel is KernelKind.UML else None
         try:
             if claim is None:
-                wall = walls.start_within(lambda: _serve_on_host(ours, theirs, log))
+                wall = _Wall(walls.start_within(lambda: _serve_on_host(ours, theirs, log)))
             else:
                 wall = _start_uml(ours, theirs, log, claim, output)
         finally:
@@ -87,9 +96,11 @@ class LabProcess:
         self._stopped = True
         with contextlib.suppress(LabError, OSError), self.client() as client:
             client.send_only("down")
-        if not _ended_by(self._wall, time.monotonic() + scaled(TAKE_DOWN)):
-            os.kill(self._wall, signal.SIGKILL)
-            walls.wait(self._wall)
+        if not _ended_by(self._wall.pid, time.monotonic() + scaled(TAKE_DOWN)):
+            os.kill(self._wall.pid, signal.SIGKILL)
+            walls.wait(self._wall.pid)
+        if not self._wall.namespaces:
+            walls.bury_orphans()
         if self._claim is not None:
             self._claim.release()
 
@@ -109,7 +120,7 @@ def _serve_on_host(ours: socket.socket, theirs: socket.socket, log: int) -> int:
     return serve(theirs.detach())
 
 
-def _start_uml(ours: socket.socket, theirs: socket.socket, log: int, claim: uml.CpuClaim, output: Path | None) -> int:
+def _start_uml(ours: socket.socket, theirs: socket.socket, log: int, claim: uml.CpuClaim, output: Path | None) -> _Wall:
     argv = uml.command_line(
         sys.executable, _GUEST_MODULE, (str(Path.cwd()), *([str(output)] if output else [])), theirs.fileno()
     )
@@ -122,10 +133,10 @@ def _start_uml(ours: socket.socket, theirs: socket.socket, log: int, claim: uml.
         uml.become(argv, cpu=claim.cpu, folder=folder, console=log)
 
     try:
-        return walls.start_within(lambda: guest(Path("/dev/shm"), walled=True))
+        return _Wall(walls.start_within(lambda: guest(Path("/dev/shm"), walled=True)))
     except MachineError:
         folder = uml.memory_folder()
-        return walls.start_without(lambda: guest(folder, walled=False))
+        return _Wall(walls.start_without(lambda: guest(folder, walled=False)), namespaces=False)
 
 
 def _await_greeting(link: socket.socket) -> None:

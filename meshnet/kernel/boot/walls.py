@@ -13,8 +13,11 @@ whatever signal, nothing is left, and no clean-up code has to run for that to be
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import signal
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -50,18 +53,50 @@ def start_within(main: Callable[[], int], *, namespaces: int = ALL) -> int:
 
 
 def start_without(main: Callable[[], int]) -> int:
-    """As ``start_within``, for user-mode Linux where the machine allows no namespaces: the guest's walls must do."""
+    """As ``start_within``, for user-mode Linux where the machine allows no namespaces: the guest's own walls must do.
+
+    There is no PID namespace to end its helpers with it, so two processes adopt orphans: a guard, and the launcher
+    for the case that somebody kills the guard (``bury_orphans``).
+    """
+    libc.adopt_orphans()
     launcher = os.getpid()
-    child = os.fork()
-    if child == 0:
-        _exit_with(lambda: _bound(main, launcher))
-    return child
+    guard = os.fork()
+    if guard == 0:
+        _exit_with(lambda: _guard(main, launcher))
+    return guard
 
 
-def _bound(main: Callable[[], int], launcher: int) -> int:
+def bury_orphans() -> None:
+    """End every child of this process, and theirs as they are handed up."""
+    while children := _children():
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+
+def _children() -> set[int]:
+    found: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        found.update(int(child) for child in (thread / "children").read_text().split())
+    return found
+
+
+def _guard(main: Callable[[], int], launcher: int) -> int:
     os.setsid()
-    libc.die_with_parent()
-    return main() if os.getppid() == launcher else _FAILED
+    libc.adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(_FAILED))
+    libc.die_with_parent(signal.SIGTERM)
+    try:
+        if os.getppid() != launcher:
+            return _FAILED
+        lab = os.fork()
+        if lab == 0:
+            _exit_with(lambda: _lab(main))
+        return wait(lab)
+    finally:
+        bury_orphans()
 
 
 def wait(pid: int) -> int:
@@ -76,6 +111,8 @@ def _exit_with(run: Callable[[], int]) -> NoReturn:
     status = _FAILED
     try:
         status = run()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else _FAILED
     except BaseException:
         traceback.print_exc()
     finally:
