@@ -12,6 +12,9 @@ from meshnet.model.ids import ContainerId, NetworkId, NodeId, ServiceId
 INGRESS_SBOX = "ingress-sbox"
 """The container id that libnetwork gives the ingress sandbox; its key in ``EngineState.gateways``."""
 
+BALANCER = "balancer"
+"""The key of a network's load-balancer sandbox (the ingress one, too) in ``EngineState.joins``."""
+
 
 class Generation(StrEnum):
     """An engine generation: engines within one put the same things in the kernel."""
@@ -36,20 +39,25 @@ class Availability(StrEnum):
 class EngineState:
     """What one engine decides alone, and no other node knows.
 
-    ``gateways`` maps a container id (or ``ingress-sbox``) to its address on ``docker_gwbridge``; ``marks`` maps a
-    (service, network) pair to its fwmark: a counter of that daemon from 256, never reused.
+    ``gateways`` maps a container id (or ``ingress-sbox``) to its address on ``docker_gwbridge``, or on ``docker0`` for
+    one with no overlay network. ``marks`` maps a (service, network) pair that has a backend to its fwmark: a counter of
+    that daemon from 256, never reused, that counts pairs without a VIP (``endpoint_mode: dnsrr``), too.
     """
 
     docker0: IPv4Network
     gwbridge: IPv4Network
     gateways: Mapping[str, IPv4Address] = field(default_factory=dict)
-    last_gateway: IPv4Address | None = None
     marks: Mapping[tuple[ServiceId, NetworkId], int] = field(default_factory=dict)
     next_mark: int = 0x100
     published: bool = False
     """Whether an ingress port was ever published: some rules stay from then on (reference dump, surprise 10)."""
     balanced: frozenset[NetworkId] = frozenset()
     """Networks whose balancer on this node ever had a backend: its SNAT rule and ``vs/conntrack`` stay from then on."""
+    joins: Mapping[tuple[NetworkId, ContainerId | str], int] = field(default_factory=dict)
+    """The number of each endpoint's port in a network's overlay namespace here (``veth<n>`` on ``br0``), by network and
+    container id or ``balancer``: in the order they joined, and never another's while the namespace lives."""
+    next_join: Mapping[NetworkId, int] = field(default_factory=dict)
+    """The next such number; it starts again from 0 when the namespace goes, with the last endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
