@@ -93,6 +93,9 @@ _MODULES = {
     Feature.ESP: "esp4 ctr gcm ghash_generic",
 }
 
+_UNTRIED = "is not installed"
+"""What the probe says where it lacked the command to try a feature with."""
+
 
 def _feature_purpose(feature: Feature) -> Purpose:
     return Purpose.HOST if feature in ALWAYS_NEEDED else Purpose.PROMPT
@@ -114,7 +117,9 @@ def _allowed(machine: Machine) -> str:
 
 
 def _feature_mend(feature: Feature, machine: Machine) -> str:
-    if feature is not Feature.NAMESPACES:
+    if _UNTRIED in machine.host.lacking[feature]:
+        mend = "install that, see above"
+    elif feature is not Feature.NAMESPACES:
         mend = f"as root: modprobe -a {_MODULES[feature]}"
     elif machine.root:
         mend = "start the container with --privileged"

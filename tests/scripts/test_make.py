@@ -1,0 +1,75 @@
+"""The Makefile's targets, and the scripts that only start something else."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from tests.scripts.fake_machine import PROJECT, FakeMachine
+
+
+def test_make_alone_lists_the_targets(machine: FakeMachine) -> None:
+    listed = machine.run("make").stdout
+    for target in ("setup", "lab", "tour", "test", "check", "doctor", "bench", "clean"):
+        assert re.search(rf"^ +make {target}\t\w", listed, re.MULTILINE)
+
+
+def test_lab_and_arguments_are_passed_through(machine: FakeMachine) -> None:
+    dry = machine.run("make", "-n", "lab", "LAB=examples/wordpress", "ARGS=--seed 7 -- curl -s '127.0.0.1:80'").stdout
+    assert dry.splitlines()[-1] == "exec scripts/run meshnet lab examples/wordpress --seed 7 -- curl -s '127.0.0.1:80'"
+
+
+@pytest.mark.parametrize("uid", [1234, 0])
+def test_run_ends_as_its_command_does(machine: FakeMachine, uid: int) -> None:
+    machine.become(uid, owner=1234)
+    done = machine.run("scripts/run", "sh", "-c", "echo out; exit 7")
+    assert (done.returncode, done.stdout) == (7, "out\n")
+
+
+def test_run_finds_the_commands_of_the_venv_first(machine: FakeMachine) -> None:
+    binaries = machine.checkout / ".venv/bin"
+    binaries.mkdir(parents=True)
+    (binaries / "curl").write_text("#!/bin/sh\necho from the venv\n")
+    (binaries / "curl").chmod(0o755)
+    assert machine.run("scripts/run", "curl").stdout == "from the venv\n"
+
+
+def test_root_leaves_nothing_of_its_own_in_somebodys_checkout(machine: FakeMachine) -> None:
+    machine.become(0, owner=1234)
+    machine.play("find", 'echo "find $*" >>"$LOG"')
+    done = machine.run("scripts/run", "sh", "-c", "echo $PYTHONDONTWRITEBYTECODE; exit 1")
+    assert (done.returncode, done.stdout) == (1, "1\n")
+    assert machine.said()[-1] == "find . -path ./.git -prune -o -uid 0 -exec chown -h 1234:1234 {} +"
+
+
+def test_clean_removes_what_setup_made_and_nothing_else(machine: FakeMachine) -> None:
+    before = set(machine.checkout.rglob("*"))
+    machine.run("scripts/setup")
+    (machine.checkout / "topo/__pycache__").mkdir()
+    (machine.checkout / ".mypy_cache").mkdir()
+    assert machine.run("scripts/clean").returncode == 0
+    assert set(machine.checkout.rglob("*")) == before
+
+
+def test_every_direct_dependency_is_pinned() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    wanted = {
+        re.split(r"[^\w.-]", each)[0] for each in project["dependencies"] + project["optional-dependencies"]["dev"]
+    }
+    lines = (PROJECT / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0] for line in lines if "==" in line}
+    assert wanted - pinned == set()
+
+
+@pytest.mark.parametrize(
+    ("unit", "lab", "status"),
+    [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 5, 0), (5, 0, 0), (5, 5, 5), (5, 1, 1), (0, 4, 4)],
+)
+def test_tests_hold_when_both_parts_do_and_one_ran_something(
+    machine: FakeMachine, unit: int, lab: int, status: int
+) -> None:
+    """5 is pytest's way to say that there was no test to run."""
+    machine.play("pytest", f'case $* in *"not lab"*) exit {unit} ;; *) exit {lab} ;; esac')
+    assert machine.run("scripts/test").returncode == status
