@@ -1,0 +1,122 @@
+"""Which workload an image name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from meshnet.errors import InputError
+from meshnet.lab.workloads.task import Workload
+
+GROUP = "meshnet.workloads"
+"""The entry-point group: an image name, and a ``CatalogueEntry``, a ``Workload`` or a class of one."""
+
+KINDS = ("http", "banner", "command")
+_DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+
+STOOD_IN = "{image} (stood in for by meshnet)\ncontainer {container} on {node}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One image of a catalogue.
+
+    ``kind`` is
+
+    * ``http``: answers every request on ``port`` with ``text``;
+    * ``banner``: says ``text`` to whoever connects to ``port``, then reads until they go;
+    * ``command``: runs the task's command, or ``command`` where it has none.
+
+    In ``text``, ``{image}``, ``{container}``, ``{node}``, ``{task}`` and (of ``http``) ``{request}`` stand for the
+    image, the short container id, the node, the task's name and the request line. ``port_variable`` is an environment
+    variable that says another port. Raises ``InputError`` when it is not one of these.
+    """
+
+    name: str
+    kind: str
+    port: int | None = None
+    text: str = STOOD_IN
+    command: tuple[str, ...] = ()
+    port_variable: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"image {self.name}: kind is one of {', '.join(KINDS)}, not {self.kind!r}")
+        if self.kind == "command" and not self.command:
+            raise InputError(f"image {self.name}: a command image says which command it runs")
+        if self.kind != "command" and not (isinstance(self.port, int) and 0 < self.port < 65536):
+            raise InputError(f"image {self.name}: port is a number from 1 to 65535, not {self.port!r}")
+
+
+BUILT_IN = (
+    CatalogueEntry("jwilder/whoami", "http", 8000, "I'm {container}\n", port_variable="PORT"),
+    CatalogueEntry("nginx", "http", 80, STOOD_IN + "{request}\n"),
+    CatalogueEntry("httpd", "http", 80, STOOD_IN + "{request}\n"),
+    CatalogueEntry("wordpress", "http", 80, STOOD_IN + "{request}\n"),
+    CatalogueEntry("mysql", "banner", 3306, STOOD_IN),
+    CatalogueEntry("busybox", "command", command=("sh",)),
+)
+
+
+def image_name(reference: str) -> str:
+    """An image reference without registry, tag and digest: ``jwilder/whoami`` of ``docker.io/jwilder/whoami:latest``,
+    ``nginx`` of ``library/nginx@sha256:...``."""
+    name = reference.partition("@")[0]
+    head, slash, rest = name.partition("/")
+    if slash and (head == "localhost" or "." in head or ":" in head):
+        name = rest
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}".removeprefix("library/")
+
+
+class Catalogue:
+    """Image names and what they stand for: the built-in ones, those that packages add, and ``entries`` before both."""
+
+    def __init__(self, entries: Iterable[CatalogueEntry] = ()) -> None:
+        self._entries = {entry.name: entry for entry in (*BUILT_IN, *entries)}
+
+    def check(self, image: str, *, where: str | None = None) -> None:
+        """Raise ``InputError`` that names the known images if ``image`` isn't one; ``where`` is the user's place."""
+        if image_name(image) in self._entries:
+            return
+        offered = _offered()
+        if image_name(image) not in offered:
+            known = ", ".join(sorted({*self._entries, *offered}))
+            raise InputError(
+                f"there is no image {image!r} here; known are {known}; add one to the lab's catalogue "
+                f"(name, kind {' or '.join(KINDS)}, port, text) or by a package's entry point in the group {GROUP}",
+                where=where,
+            )
+
+    def workload(self, image: str, *, where: str | None = None) -> Workload:
+        """What runs in a task of ``image``. Raises as ``check`` does."""
+        self.check(image, where=where)
+        name = image_name(image)
+        entry = self._entries.get(name)
+        return _built(entry) if entry else _made(_offered()[name]())
+
+
+def _offered() -> dict[str, Callable[[], object]]:
+    from importlib.metadata import entry_points  # slow to import, and the images here need none of it
+
+    return {entry.name: entry.load for entry in entry_points(group=GROUP)}
+
+
+def _made(offer: object) -> Workload:
+    if isinstance(offer, type):
+        offer = offer()
+    return _built(offer) if isinstance(offer, CatalogueEntry) else cast(Workload, offer)
+
+
+def _built(entry: CatalogueEntry) -> Workload:
+    """The import waits until a task starts: the catalogue is also read where none will."""
+    if entry.kind == "command":
+        from meshnet.lab.workloads.command import CommandWorkload
+
+        return CommandWorkload(entry.command, busybox=entry.name == "busybox")
+    from meshnet.lab.workloads.served import BannerWorkload, HttpWorkload
+
+    assert entry.port is not None
+    made = HttpWorkload if entry.kind == "http" else BannerWorkload
+    return made(entry.port, entry.text, entry.port_variable)

@@ -1,0 +1,121 @@
+"""Workloads that are servers in the lab's own process.
+
+A socket stays in the namespace it was opened in, so one process serves them all: it opens each task's listening socket
+inside the task's network namespace and watches it from its one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from abc import ABC, abstractmethod
+
+from meshnet.errors import LabError
+from meshnet.lab.workloads.http import HttpConnection, Request
+from meshnet.lab.workloads.task import TaskContext
+
+_BACKLOG = 1024
+
+
+class _Served(ABC):
+    """Listens on ``port``, or on the one that the task's environment variable ``port_variable`` says."""
+
+    def __init__(self, port: int, text: str, port_variable: str | None = None) -> None:
+        self._port = port
+        self._text = text
+        self._port_variable = port_variable
+
+    async def start(self, task: TaskContext) -> RunningServer:
+        """Listen on all the task's addresses. Raises ``LabError`` when the port can't be had."""
+        port = self._port_of(task)
+        open_ones: set[asyncio.Transport] = set()
+        text = filled(self._text, task)
+        listening = _listen(task, port)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: self._connection(text, open_ones), sock=listening, backlog=_BACKLOG, start_serving=True
+        )
+        return RunningServer(server, open_ones)
+
+    @abstractmethod
+    def _connection(self, text: str, open_ones: set[asyncio.Transport]) -> asyncio.Protocol:
+        """What answers one client."""
+
+    def _port_of(self, task: TaskContext) -> int:
+        text = task.env.get(self._port_variable, "") if self._port_variable else ""
+        if not text:
+            return self._port
+        if not text.isdecimal() or not 0 < int(text) < 65536:
+            raise LabError(f"task {task.task_name}: {self._port_variable} must be a port number, not {text!r}")
+        return int(text)
+
+
+class HttpWorkload(_Served):
+    """Answers every HTTP request with its text."""
+
+    def _connection(self, text: str, open_ones: set[asyncio.Transport]) -> asyncio.Protocol:
+        return HttpConnection(lambda request: _with_request(text, request), open_ones)
+
+
+class BannerWorkload(_Served):
+    """Says its text to whoever connects, and keeps the connection until they close it."""
+
+    def _connection(self, text: str, open_ones: set[asyncio.Transport]) -> asyncio.Protocol:
+        return _Banner(text, open_ones)
+
+
+class RunningServer:
+    """A served workload that has started."""
+
+    def __init__(self, server: asyncio.Server, open_ones: set[asyncio.Transport]) -> None:
+        self._server = server
+        self._open_ones = open_ones
+
+    def stop(self) -> None:
+        """Close the listening socket and every connection. Call it in the event loop's thread."""
+        self._server.close()
+        for transport in tuple(self._open_ones):
+            transport.abort()
+
+
+class _Banner(asyncio.Protocol):
+    def __init__(self, text: str, open_ones: set[asyncio.Transport]) -> None:
+        self._text = text
+        self._open_ones = open_ones
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._open_ones.add(transport)
+        transport.write(self._text.encode())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open_ones.discard(self._transport)
+
+
+def filled(text: str, task: TaskContext) -> str:
+    """``text`` with the task's names put in; ``{request}`` is left for each request."""
+    names = {"image": task.image, "container": task.hostname, "node": task.node_name, "task": task.task_name}
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _with_request(text: str, request: Request) -> str:
+    return text.replace("{request}", request.line)
+
+
+def _listen(task: TaskContext, port: int) -> socket.socket:
+    try:
+        with task.namespace.entered():
+            listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise LabError(f"task {task.task_name}: no socket in its namespace: {error.strerror}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setblocking(False)
+        listening.bind(("0.0.0.0", port))
+    except OSError as error:
+        listening.close()
+        raise LabError(f"task {task.task_name} can't listen on port {port}: {error.strerror}") from error
+    return listening

@@ -1,0 +1,83 @@
+"""What a workload is told about its task, and what it answers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import Protocol
+
+SHORT_ID = 12
+"""Characters of a container id that Docker shows, and gives the container as its host name."""
+
+
+class TaskNamespace(Protocol):
+    """The task's network namespace."""
+
+    @property
+    def fd(self) -> int:
+        """A descriptor of it."""
+
+    def entered(self) -> AbstractContextManager[object]:
+        """Put the calling thread inside for the length of a ``with``."""
+
+
+class Home(Protocol):
+    """The namespaces of the node that a task's program finds its files in."""
+
+    @property
+    def mount(self) -> int:
+        """A descriptor of the node's mount namespace."""
+
+
+def _nobody_minds(status: int) -> None:
+    del status
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """One task, as its workload needs to know it.
+
+    ``image`` is as the service has it, ``container_id`` 64 hexadecimal digits. ``addresses`` are the task's own on
+    its overlays, ingress first. ``command`` and ``args`` are the service's: they replace the image's entry point and
+    its command, as Docker has it. ``output`` is a file that a program's output is appended to; without one it's lost.
+    ``on_exit`` is called in the event loop when the workload ends by itself, with its exit status (128 and the
+    signal's number for one that was killed).
+    """
+
+    image: str
+    task_id: str
+    task_name: str
+    container_id: str
+    node_name: str
+    namespace: TaskNamespace
+    home: Home | None = None
+    addresses: tuple[IPv4Interface, ...] = ()
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    resolv_conf: str = "nameserver 127.0.0.11\noptions ndots:0\n"
+    output: Path | None = None
+    on_exit: Callable[[int], None] = _nobody_minds
+
+    @property
+    def hostname(self) -> str:
+        return self.container_id[:SHORT_ID]
+
+
+class Running(Protocol):
+    """A workload that has started."""
+
+    def stop(self) -> None:
+        """End it at once, as a killed container ends; nothing is reported. Does nothing the second time."""
+
+
+class Workload(Protocol):
+    """What an image stands for: the value of an entry point under ``meshnet.workloads``, or an instance of a class
+    there, which is called without arguments."""
+
+    async def start(self, task: TaskContext) -> Running:
+        """Start in the running event loop. What it listens on it is listening on when this returns. Raises
+        ``LabError`` where it can't."""
