@@ -8,8 +8,9 @@ from ipaddress import IPv4Address, IPv4Network
 
 from meshnet.model.ids import NetworkId, NodeId, ServiceId, TaskId
 from meshnet.model.network import Network
-from meshnet.model.node import Node
-from meshnet.model.service import Service
+from meshnet.model.node import Node, NodeRole
+from meshnet.model.service import Protocol, Service
+from meshnet.model.story import Story
 from meshnet.model.task import Task
 
 
@@ -25,7 +26,9 @@ class Event:
 class Counters:
     """The allocator's memory: addresses are given serially and not soon reused (docker-swarm-facts section 4.9).
 
-    ``last_address`` holds the last address given on each network, ``taken`` those in use; ``serial`` counts ids drawn.
+    ``last_address`` holds the last address given on each network, ``taken`` those in use; ``serial`` counts ids drawn;
+    ``last_subnet`` and ``last_port`` are the last ones given from the pools. ``balancers`` holds the addresses that a
+    manager before 18.09 sets aside on a network for every node's load balancer, also where the node has no part in it.
     """
 
     seed: str
@@ -33,12 +36,16 @@ class Counters:
     next_vni: int = 4096
     last_address: Mapping[NetworkId, IPv4Address] = field(default_factory=dict)
     taken: Mapping[NetworkId, frozenset[IPv4Address]] = field(default_factory=dict)
+    balancers: Mapping[NetworkId, Mapping[NodeId, IPv4Address]] = field(default_factory=dict)
+    last_subnet: IPv4Network | None = None
+    last_port: Mapping[Protocol, int] = field(default_factory=dict)
     reserved_subnets: tuple[IPv4Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """Everything the swarm knows. Mappings are never changed in place."""
+    """Everything the swarm knows. Mappings are never changed in place. ``story`` is what of a lab's story has not come
+    true yet."""
 
     counters: Counters
     version: int = 0
@@ -47,11 +54,17 @@ class ClusterState:
     services: Mapping[ServiceId, Service] = field(default_factory=dict)
     tasks: Mapping[TaskId, Task] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    story: Story = field(default_factory=Story)
 
     @property
     def ingress(self) -> Network | None:
         """The ingress network."""
         return next((network for network in self.networks.values() if network.ingress), None)
+
+    @property
+    def leader(self) -> Node:
+        """The manager that decides for the swarm: the first."""
+        return next(node for node in self.nodes.values() if node.role is NodeRole.MANAGER)
 
     def node_named(self, name: str) -> Node | None:
         return next((node for node in self.nodes.values() if node.name == name), None)

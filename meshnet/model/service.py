@@ -42,11 +42,13 @@ class PortConfig:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """What somebody asked for. ``networks`` are names, in the order given.
+    """What somebody asked for. ``networks`` are names, in the order given. ``labels`` are the service's own.
 
-    ``pins`` says which node each slot must run on (slot number to node name): not Docker's, a lab's: a story needs its
-    tasks where the story has them. ``addresses`` likewise gives a slot's address on a network, by network name, and a
-    slot of 0 there is the service's VIP.
+    ``command`` replaces the image's entry point and ``args`` its command, as in Docker's API. ``aliases`` are further
+    names its tasks answer to, by network.
+
+    ``pins`` says which node a slot runs on (slot number to node name) and which slots are used first, in its order: not
+    Docker's, a lab's: a story needs its tasks where the story has them.
     """
 
     name: str
@@ -61,6 +63,7 @@ class ServiceSpec:
     endpoint_mode: EndpointMode = EndpointMode.VIP
     constraints: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    container_labels: Mapping[str, str] = field(default_factory=dict)
     pins: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -77,7 +80,6 @@ class Service:
     networks: tuple[NetworkId, ...] = ()
     ports: tuple[PortConfig, ...] = ()
     vips: Mapping[NetworkId, IPv4Interface] = field(default_factory=dict)
-    next_slot: int = 1
 
     @property
     def ingress_ports(self) -> tuple[PortConfig, ...]:
