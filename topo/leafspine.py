@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
 from meshnet.errors import InputError
@@ -18,8 +19,8 @@ class LeafSpineTopo(LabTopo):
 
     Linux bridges without spanning tree would carry a broadcast round a leaf-spine for ever, so this fabric is routed:
     rack *n* is a switch ``rack<n>`` with a subnet of its own (the one given, then those after it), ``leaf<n>`` is its
-    gateway, and each leaf reaches the other racks by all spines at once (equal-cost multipath). The machines are dealt
-    to the racks in turn.
+    gateway, and each leaf reaches all else by all spines at once (equal-cost multipath). The machines are dealt to the
+    racks in turn.
     """
 
     def build(
@@ -35,19 +36,44 @@ class LeafSpineTopo(LabTopo):
         check_count("spines", spines, least=1)
         racks = subnets(parse_subnet(subnet), leaves)
         groups = deal(places(managers, workers, clients), leaves)
-        for leaf, (rack, group) in enumerate(zip(racks, groups, strict=True)):
+        fabric = [Cables.of_leaf(leaf, spines) for leaf in range(leaves)]
+        for number, (rack, group, cables) in enumerate(zip(racks, groups, fabric, strict=True), 1):
             gateway = IPv4Interface((rack[1], rack.prefixlen))
-            uplinks = tuple(cable(leaf, spine, spines)[1].ip for spine in range(spines))
-            others = tuple(StaticRoute(other, uplinks) for other in racks if other != rack)
-            lan = self.add_lan(f"rack{leaf + 1}")
-            self.add_leg(self.add_router(f"leaf{leaf + 1}", gateway, others), gateway, lan)
+            up = StaticRoute(IPv4Network("0.0.0.0/0"), tuple(cables.spine_end(spine).ip for spine in range(spines)))
+            lan = self.add_lan(f"rack{number}")
+            self.add_leg(self.add_router(f"leaf{number}", gateway, (up,)), gateway, lan)
             for machine in on_lan(group, rack):
                 self.add_machine(machine, lan, gateway.ip)
         for spine in range(spines):
-            down = tuple(StaticRoute(rack, (cable(leaf, spine, spines)[0].ip,)) for leaf, rack in enumerate(racks))
-            self.add_router(f"spine{spine + 1}", cable(0, spine, spines)[1], down)
-            for leaf in range(leaves):
-                self.add_cable(f"leaf{leaf + 1}", f"spine{spine + 1}", *cable(leaf, spine, spines))
+            down = [
+                StaticRoute(destination, (cables.leaf_end(spine).ip,))
+                for rack, cables in zip(racks, fabric, strict=True)
+                for destination in (rack, cables.block)
+            ]
+            name = self.add_router(f"spine{spine + 1}", fabric[0].spine_end(spine), tuple(down))
+            for number, cables in enumerate(fabric, 1):
+                self.add_cable(f"leaf{number}", name, cables.leaf_end(spine), cables.spine_end(spine))
+
+
+@dataclass(frozen=True, slots=True)
+class Cables:
+    """The addresses of one leaf's cables to the spines: /31s in a ``block`` of its own, which one route leads to."""
+
+    block: IPv4Network
+
+    @classmethod
+    def of_leaf(cls, leaf: int, spines: int) -> Cables:
+        """Raises ``InputError`` where the fabric's address space ends."""
+        size = 1 << (2 * spines - 1).bit_length()
+        if (leaf + 1) * size > FABRIC.num_addresses:
+            raise InputError(f"{FABRIC} has no addresses for the cables of {leaf + 1} leaves to {spines} spines")
+        return cls(IPv4Network((int(FABRIC.network_address) + leaf * size, 33 - size.bit_length())))
+
+    def leaf_end(self, spine: int) -> IPv4Interface:
+        return IPv4Interface((self.block[2 * spine], 31))
+
+    def spine_end(self, spine: int) -> IPv4Interface:
+        return IPv4Interface((self.block[2 * spine + 1], 31))
 
 
 def subnets(first: IPv4Network, count: int) -> tuple[IPv4Network, ...]:
@@ -56,9 +82,3 @@ def subnets(first: IPv4Network, count: int) -> tuple[IPv4Network, ...]:
     if start + count * first.num_addresses > 1 << 32:
         raise InputError(f"no {count} racks' subnets follow one another from {first} on")
     return tuple(IPv4Network((start + number * first.num_addresses, first.prefixlen)) for number in range(count))
-
-
-def cable(leaf: int, spine: int, spines: int) -> tuple[IPv4Interface, IPv4Interface]:
-    """The addresses of the leaf's end and the spine's end of the cable between them: a /31."""
-    link = IPv4Network((int(FABRIC.network_address) + 2 * (leaf * spines + spine), 31))
-    return IPv4Interface((link[0], 31)), IPv4Interface((link[1], 31))

@@ -82,9 +82,12 @@ def deal(group: Sequence[Place], hands: int) -> tuple[tuple[Place, ...], ...]:
 def parse_subnet(text: str, what: str = "subnet") -> IPv4Network:
     """An IPv4 network from ``192.168.56.0/24``. Raises ``InputError``; ``what`` is the parameter's name."""
     try:
-        return IPv4Network(str(text))
+        subnet = IPv4Network(str(text))
     except ValueError as error:
         raise InputError(f"{what} must be an IPv4 network such as {UNDERLAY}, not {text!r}: {error}") from error
+    if subnet[-1] < subnet[0] + FIRST_NODE + 1:
+        raise InputError(f"{what} must hold a machine with address number {FIRST_NODE}, which {subnet} doesn't")
+    return subnet
 
 
 def check_count(name: str, value: object, least: int) -> int:

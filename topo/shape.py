@@ -10,7 +10,7 @@ from meshnet.errors import InputError
 QUEUE = 1000
 """Packets that wait at each end of a shaped link at most; tc's own default for netem."""
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z%]*)")
 _MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 _BITS = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 
@@ -97,7 +97,7 @@ def _packets(name: str, value: object) -> int:
 
 
 def _quantity(name: str, value: object, units: dict[str, float], default: str, example: str) -> float:
-    match = _QUANTITY.fullmatch(str(value).strip().lower().removesuffix("%"))
+    match = _QUANTITY.fullmatch(str(value).strip().lower())
     factor = units.get(match[2] or default) if match else None
     if match is None or factor is None:
         raise InputError(f"{name} must be {example}, not {value!r}")
