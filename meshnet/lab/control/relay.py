@@ -41,6 +41,10 @@ class Relay:
     def start(self) -> None:
         self._thread.start()
 
+    def join(self) -> None:
+        """Wait until the lab's stream has ended."""
+        self._thread.join()
+
     def connect(self) -> socket.socket:
         """A client's stream from within this process."""
         ours, theirs = socket.socketpair()
@@ -54,19 +58,26 @@ class Relay:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        with contextlib.suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._carry_from_lab())
+        self._loop.run_until_complete(self._carry_until_the_end())
+        self._loop.close()
+
+    async def _carry_until_the_end(self) -> None:
+        await self._carry_from_lab()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, listener: socket.socket) -> None:
         listener.setblocking(False)
 
         async def accept_all() -> None:
-            while True:
-                connection, _ = await self._loop.sock_accept(listener)
-                if rendezvous.may_speak(connection):
-                    self._accept(connection)
-                else:
-                    connection.close()
+            with listener:
+                while True:
+                    connection, _ = await self._loop.sock_accept(listener)
+                    if rendezvous.may_speak(connection):
+                        self._accept(connection)
+                    else:
+                        connection.close()
 
         self._keep(accept_all())
 
@@ -86,8 +97,7 @@ class Relay:
             while data := await reader.read(_READ):
                 for frame in decoder.feed(data):
                     self._to_client(frame)
-        for client in {id(client): client for client, _ in self._open.values()}.values():
-            client.writer.close()
+        await _closed(self._writer)
 
     def _to_client(self, frame: Frame) -> None:
         client, number = self._open.get(frame.channel, (None, 0))
@@ -102,14 +112,17 @@ class Relay:
         reader, writer = await asyncio.open_connection(sock=connection)
         client = _Client(writer, {})
         decoder = Decoder()
-        with contextlib.suppress(ConnectionError):
+        try:
             while data := await reader.read(_READ):
                 for frame in decoder.feed(data):
                     await self._to_lab(client, frame)
+        except ConnectionError:
+            pass  # it went away without a word
+        finally:
+            await _closed(writer)
         for channel in client.channels.values():
             self._open.pop(channel, None)
             await self._send(Frame(channel, Kind.CANCEL))
-        writer.close()
 
     async def _to_lab(self, client: _Client, frame: Frame) -> None:
         if frame.kind is Kind.OPEN:
@@ -126,3 +139,9 @@ class Relay:
         with contextlib.suppress(ConnectionError):
             self._writer.write(frame.encode())
             await self._writer.drain()
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()

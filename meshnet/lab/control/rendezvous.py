@@ -54,7 +54,7 @@ def running() -> list[RunningLab]:
         if found:
             uid, pid, name = address.split("/", 2)
             labs.add(RunningLab(name, int(uid), int(pid)))
-    return sorted(labs, key=lambda lab: lab.pid)
+    return sorted(labs, key=lambda lab: (lab.pid, lab.name))
 
 
 def find(name: str | None) -> RunningLab:

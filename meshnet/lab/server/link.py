@@ -18,13 +18,21 @@ class Channel:
 
     def __init__(self, link: Link, number: int, request: Json) -> None:
         self.request = request
-        self.on_frame: FrameHandler = lambda frame: None
+        self._early: list[Frame] = []
+        self._on_frame: FrameHandler = self._early.append
         self._link = link
         self._number = number
         self._credit = WINDOW
         self._room = asyncio.Event()
         self._room.set()
         self._over = False
+
+    def listen(self, on_frame: FrameHandler) -> None:
+        """Have ``on_frame`` called with every frame of this channel, those that came before first."""
+        self._on_frame = on_frame
+        for frame in self._early:
+            on_frame(frame)
+        self._early.clear()
 
     def event(self, value: Json) -> None:
         self._send(json_frame(self._number, Kind.EVENT, value))
@@ -67,7 +75,7 @@ class Channel:
             self._over = True
             self._room.set()
             self._link.forget(self._number)
-        self.on_frame(frame)
+        self._on_frame(frame)
 
     def _send(self, frame: Frame) -> None:
         if not self._over:
@@ -97,6 +105,11 @@ class Link:
             self._writable()
             if self._pending:
                 self.loop.add_writer(self._out, self._writable)
+
+    def close(self) -> None:
+        """Close the stream, once the event loop watches it no more."""
+        os.close(self._fd)
+        os.close(self._out)
 
     def forget(self, number: int) -> None:
         self._channels.pop(number, None)

@@ -53,7 +53,11 @@ class Server:
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.call_soon(lambda: setattr(self, "_link", Link(self._fd, self._opened, self._link_ended)))
+
+        async def open_link() -> None:
+            self._link = Link(self._fd, self._opened, self._link_ended)
+
+        self._loop.run_until_complete(open_link())
         self._loop.run_forever()
 
     def _link_ended(self) -> None:

@@ -61,6 +61,8 @@ class _Program(ABC):
         self._input = bytearray()
         self._input_ended = False
         self._input_fd = -1
+        self._over = False
+        self._ready: list[asyncio.Event] = []
 
     async def _ended(self, child: Spawned) -> Json:
         pidfd = os.pidfd_open(child.pid)
@@ -71,21 +73,29 @@ class _Program(ABC):
         finally:
             self._loop.remove_reader(pidfd)
             os.close(pidfd)
+        self._over = True
+        for ready in self._ready:
+            ready.set()
         return {"status": shell_status(child.wait())}
 
     async def _pump(self, fd: int, kind: Kind) -> None:
-        """Everything that comes out of ``fd``, to the client; closes it."""
+        """What comes out of ``fd`` until the program has ended, to the client; closes it. Whoever the program left behind
+        may still hold the other end: that is no reason to wait."""
         ready = asyncio.Event()
+        self._ready.append(ready)
         os.set_blocking(fd, False)
         try:
             while True:
-                ready.clear()
-                self._loop.add_reader(fd, ready.set)
-                await ready.wait()
-                self._loop.remove_reader(fd)
+                if not self._over:
+                    ready.clear()
+                    self._loop.add_reader(fd, ready.set)
+                    await ready.wait()
+                    self._loop.remove_reader(fd)
                 try:
                     data = os.read(fd, _READ)
                 except BlockingIOError:
+                    if self._over:
+                        return
                     continue
                 except OSError:  # EIO: nobody holds the terminal open any more
                     return
@@ -152,7 +162,7 @@ class _OnPipes(_Program):
         finally:
             for fd in (input_read, output_write, error_write):
                 os.close(fd)
-        self._channel.on_frame = self._take
+        self._channel.listen(self._take)
         ending = self._ended(self._child)
         result, *_ = await asyncio.gather(ending, self._pump(output, Kind.STDOUT), self._pump(error, Kind.STDERR))
         self._end_input()
@@ -179,7 +189,7 @@ class _OnTerminal(_Program):
             raise
         finally:
             os.close(slave)
-        self._channel.on_frame = self._take
+        self._channel.listen(self._take)
         result, _ = await asyncio.gather(self._ended(self._child), self._pump(master, Kind.STDOUT))
         self._loop.remove_writer(self._input_fd)
         os.close(self._input_fd)

@@ -34,7 +34,7 @@ class PromptTerminal:
         set_size(self._master, *channel.request.get("size", (24, 80)))
         self._over = asyncio.Event()
         self._answer: Json = {}
-        channel.on_frame = self._take
+        channel.listen(self._take)
 
     async def carry(self) -> None:
         """Until ``finish``: then the rest of the output, and the answer."""
