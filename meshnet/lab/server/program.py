@@ -79,8 +79,8 @@ class _Program(ABC):
         return {"status": shell_status(child.wait())}
 
     async def _pump(self, fd: int, kind: Kind) -> None:
-        """What comes out of ``fd`` until the program has ended, to the client; closes it. Whoever the program left behind
-        may still hold the other end: that is no reason to wait."""
+        """What comes out of ``fd`` until the program has ended, to the client; closes it. Whoever the program left
+        behind may still hold the other end: that is no reason to wait."""
         ready = asyncio.Event()
         self._ready.append(ready)
         os.set_blocking(fd, False)
