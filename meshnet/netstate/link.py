@@ -40,7 +40,14 @@ class Vxlan:
     l3miss: bool = True
 
 
-LinkKind: TypeAlias = Veth | Bridge | Vxlan
+@dataclass(frozen=True, slots=True)
+class OtherLink:
+    """A kind of device that nothing here makes, by the name ``ip -d link`` gives it; only ever observed."""
+
+    kind: str
+
+
+LinkKind: TypeAlias = Veth | Bridge | Vxlan | OtherLink
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the main table. Those the kernel adds for an address are not listed."""
+    """A route of the main table. Those the kernel adds for an address are not listed.
+
+    ``kind`` and ``metric`` are ``ip route``'s: ``unicast``, ``blackhole``, ``unreachable``, ... A route of several next
+    hops is only ever observed, as one of kind ``multipath``. ``link`` is empty where a route has none.
+    """
 
     destination: IPv4Network
     link: str
     via: IPv4Address | None = None
+    metric: int = 0
+    kind: str = "unicast"
 
 
 @dataclass(frozen=True, slots=True)
