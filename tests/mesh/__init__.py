@@ -1,0 +1,1 @@
+"""What renderers give, against a real engine's dumps, against themselves, and as text to read."""
