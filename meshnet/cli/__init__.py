@@ -9,7 +9,7 @@ import click
 import typer
 
 from meshnet import __version__
-from meshnet.cli import lab, machine, running, tour
+from meshnet.cli import bench, lab, machine, running, tour
 from meshnet.errors import EXIT_INTERRUPTED, EXIT_USER, MeshnetError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ lab.register(app)
 tour.register(app)
 running.register(app)
 machine.register(app)
+bench.register(app)
 
 
 @app.callback()

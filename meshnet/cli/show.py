@@ -42,19 +42,19 @@ def stages() -> Iterator[Callable[[str], None]]:
 
 def status_table(status: Json) -> None:
     """A lab's nodes, services and tasks."""
-    nodes = _table("NODE", "ROLE", "ADDRESS", "ENGINE", "NAMESPACES")
+    nodes = table("NODE", "ROLE", "ADDRESS", "ENGINE", "NAMESPACES")
     for node in status["nodes"]:
         nodes.add_row(node["name"], node["role"], node["address"], node["engine"] or "", " ".join(node["namespaces"]))
     out.print(nodes)
     if status["services"]:
-        services = _table("SERVICE", "REPLICAS", "IMAGE", "PORTS", "VIP")
+        services = table("SERVICE", "REPLICAS", "IMAGE", "PORTS", "VIP")
         for service in status["services"]:
             replicas = f"{service['running']}/{service['replicas']}"
             vips = ", ".join(f"{address} ({network})" for network, address in service["vips"].items())
             services.add_row(service["name"], replicas, service["image"], ", ".join(service["ports"]), vips)
         out.print(services)
     if status["tasks"]:
-        tasks = _table("TASK", "NODE", "CONTAINER", "STATE", "ADDRESSES")
+        tasks = table("TASK", "NODE", "CONTAINER", "STATE", "ADDRESSES")
         for task in status["tasks"]:
             addresses = ", ".join(f"{address} ({network})" for network, address in task["addresses"].items())
             state = f"{task['state']} {task['message']}".strip()
@@ -71,7 +71,7 @@ def welcome(status: Json, seconds: float) -> None:
     out.print("\n[dim]help lists Mininet's commands; Ctrl-D leaves and takes the lab down.[/]")
 
 
-def _table(*columns: str) -> Table:
+def table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, no_wrap=not out.is_terminal, overflow="fold")
