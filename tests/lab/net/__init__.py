@@ -1,0 +1,1 @@
+"""Tests of Mininet's classes made in-process."""
