@@ -32,14 +32,6 @@ def bridge_port(node: Node, owner: str) -> str:
     return f"veth{derived_id(node.id, owner, 'port')[:7]}"
 
 
-BALANCER_PORT = "veth0"
-"""The load balancer's port of ``br0``: it is always the first to join."""
-
-
-def overlay_port(network: Network, address: IPv4Address) -> str:
-    """A task's port of ``br0``: ``veth`` and its address's place in the subnet (``veth7`` for 10.0.0.7).
-
-    Docker counts joins instead. Either way a number is not soon given again and one task's going renames no other's,
-    but a place in the subnet needs no memory.
-    """
-    return f"veth{int(address) - int(network.subnet.network_address)}"
+def overlay_port(node: Node, network: Network, owner: str) -> str:
+    """``veth`` and the number of ``owner``'s join: its port of ``br0`` in the namespace of ``network`` on ``node``."""
+    return f"veth{node.engine.joins[network.id, owner]}"

@@ -11,6 +11,7 @@ from meshnet.mesh import names
 from meshnet.mesh.draft import Draft, Drafts, plug
 from meshnet.mesh.view import NodeView
 from meshnet.model import DATA_PATH_PORT, Network
+from meshnet.model.node import BALANCER
 from meshnet.netstate import Bridge, Link, Vxlan
 
 
@@ -22,7 +23,10 @@ def render(view: NodeView, drafts: Drafts) -> None:
         _add_peers(overlay, view, network)
         balancer = view.balancer(network)
         if balancer:
-            _add_balancer(drafts.make(balancer), overlay, network, view.node.attachments[network.id])
+            sandbox = drafts.make(balancer)
+            disable_ipv6(sandbox)
+            port = names.overlay_port(view.node, network, BALANCER)
+            join(sandbox, "eth0", view.node.attachments[network.id], overlay, network, port)
 
 
 def disable_ipv6(draft: Draft) -> None:
@@ -50,11 +54,6 @@ def _add_peers(overlay: Draft, view: NodeView, network: Network) -> None:
         mac = names.mac_of(endpoint.address)
         overlay.add_neighbour(names.OVERLAY_VXLAN, endpoint.address, mac)
         overlay.add_fdb_entry(names.OVERLAY_VXLAN, mac, endpoint.node.address.ip)
-
-
-def _add_balancer(sandbox: Draft, overlay: Draft, network: Network, address: IPv4Interface) -> None:
-    disable_ipv6(sandbox)
-    join(sandbox, "eth0", address, overlay, network, names.BALANCER_PORT)
 
 
 def join(sandbox: Draft, name: str, address: IPv4Interface, overlay: Draft, network: Network, port: str) -> None:

@@ -32,17 +32,17 @@ def _connect(draft: Draft, view: NodeView, drafts: Drafts, task: Task) -> None:
     links, gateway_link = view.task_links(task)
     legs = list(zip(task.attachments, links, strict=True))
     for attachment, name in legs[:1]:
-        _join_overlay(draft, view, drafts, attachment, name)
+        _join_overlay(draft, view, drafts, task, attachment, name)
     leg = view.leg(task.container)
     if leg is not None:
         join_bridge(draft, gateway_link, leg, drafts[view.host], names.bridge_port(view.node, task.container))
     for attachment, name in legs[1:]:
-        _join_overlay(draft, view, drafts, attachment, name)
+        _join_overlay(draft, view, drafts, task, attachment, name)
 
 
-def _join_overlay(draft: Draft, view: NodeView, drafts: Drafts, attachment: Attachment, name: str) -> None:
+def _join_overlay(draft: Draft, view: NodeView, drafts: Drafts, task: Task, attachment: Attachment, name: str) -> None:
     network = view.state.networks[attachment.network]
-    port = names.overlay_port(network, attachment.address.ip)
+    port = names.overlay_port(view.node, network, task.container)
     join(draft, name, attachment.address, drafts[view.overlay(network)], network, port)
 
 

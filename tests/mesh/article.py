@@ -26,6 +26,7 @@ from meshnet.model import (
     TaskState,
 )
 from meshnet.model.ids import container_id, swarm_id
+from meshnet.model.node import BALANCER, INGRESS_SBOX
 
 INGRESS = Network(
     NetworkId("uz1kgf9j6m48" + swarm_id("article", 1)[:13]),
@@ -97,9 +98,14 @@ TASKS = (
 WHOAMI_1, WHOAMI_3, CLIENT_1 = TASKS
 
 
-def _engine(gwbridge: str, owners: Mapping[str, int]) -> EngineState:
+def _engine(generation: Generation, gwbridge: str, owners: Mapping[str, int]) -> EngineState:
     """``owners`` says who has which address of that subnet."""
     subnet = IPv4Network(gwbridge)
+    tasks = [task for task in TASKS if task.container in owners]
+    joined = {
+        INGRESS.id: [BALANCER, *(task.container for task in tasks if task.address_on(INGRESS.id))],
+        MY_DEMO.id: [*([] if generation is Generation.G18_03 else [BALANCER]), *(task.container for task in tasks)],
+    }
     return EngineState(
         IPv4Network("172.17.0.0/16"),
         subnet,
@@ -107,6 +113,7 @@ def _engine(gwbridge: str, owners: Mapping[str, int]) -> EngineState:
         marks={(WHOAMI.id, INGRESS.id): 256, (WHOAMI.id, MY_DEMO.id): 257, (CLIENT.id, MY_DEMO.id): 258},
         published=True,
         balanced=frozenset({INGRESS.id, MY_DEMO.id}),
+        joins={(network, owner): number for network, ends in joined.items() for number, owner in enumerate(ends)},
     )
 
 
@@ -119,7 +126,7 @@ def article(manager: Generation, worker1: Generation, worker2: Generation) -> Cl
             NodeRole.MANAGER,
             manager,
             IPv4Interface("192.168.56.10/24"),
-            _engine("172.18.0.0/16", {"ingress-sbox": 2, WHOAMI_1.container: 3}),
+            _engine(manager, "172.18.0.0/16", {INGRESS_SBOX: 2, WHOAMI_1.container: 3}),
             attachments={INGRESS.id: IPv4Interface("10.255.0.2/16"), MY_DEMO.id: IPv4Interface("10.0.2.14/24")},
         ),
         Node(
@@ -128,7 +135,7 @@ def article(manager: Generation, worker1: Generation, worker2: Generation) -> Cl
             NodeRole.WORKER,
             worker1,
             IPv4Interface("192.168.56.11/24"),
-            _engine("172.19.0.0/16", {"ingress-sbox": 2}),
+            _engine(worker1, "172.19.0.0/16", {INGRESS_SBOX: 2}),
             attachments={INGRESS.id: IPv4Interface("10.255.0.3/16")},
         ),
         Node(
@@ -137,7 +144,7 @@ def article(manager: Generation, worker1: Generation, worker2: Generation) -> Cl
             NodeRole.WORKER,
             worker2,
             IPv4Interface("192.168.56.12/24"),
-            _engine("172.18.0.0/16", {"ingress-sbox": 2, CLIENT_1.container: 3, WHOAMI_3.container: 4}),
+            _engine(worker2, "172.18.0.0/16", {INGRESS_SBOX: 2, CLIENT_1.container: 3, WHOAMI_3.container: 4}),
             attachments={INGRESS.id: IPv4Interface("10.255.0.4/16"), MY_DEMO.id: IPv4Interface("10.0.2.15/24")},
         ),
     )

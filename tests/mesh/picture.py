@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meshnet.netstate import Address, Bridge, Link, NamespaceRef, NetState, Ruleset, Veth, Vxlan
+from meshnet.netstate import Address, Bridge, Link, NamespaceRef, NetState, OtherLink, Ruleset, Veth, Vxlan
 
 Picture = dict[str, list[str]]
 """Section name to its lines. Those of ``links``, ``addresses`` and ``rules`` are in the order things are made in."""
@@ -27,7 +27,7 @@ def picture(state: NetState) -> Picture:
             for service in state.ipvs.values()
             for line in (
                 f"-A -f {service.mark} -s {service.scheduler}",
-                *(f"-a -f {service.mark} -r {d.address}:0 -m -w {d.weight}" for d in service.destinations),
+                *(f"-a -f {service.mark} -r {d.address}:{d.port} -m -w {d.weight}" for d in service.destinations),
             )
         ],
     }
@@ -39,6 +39,8 @@ def link_line(link: Link) -> str:
             kind = f"veth peer {peer_namespace}:{peer}"
         case Bridge():
             kind = "bridge"
+        case OtherLink(kind):
+            pass
         case Vxlan() as vxlan:
             flags = ("learning", "proxy", "l2miss", "l3miss")
             on = [flag for flag in flags if getattr(vxlan, flag)]

@@ -24,6 +24,7 @@ from meshnet.model import (
     TaskId,
     TaskState,
 )
+from meshnet.model.node import BALANCER, INGRESS_SBOX
 
 INGRESS = Network(
     NetworkId("kzsh5q2l5zreh5e6jcvnni3dm"),
@@ -110,7 +111,10 @@ CLIENT_1 = _task(
 def _node(node: NodeId, name: str, last: int, task: Task | None, my_demo: str) -> Node:
     """One of the three: ``last`` is the last byte of its address, and that on ingress is eight less."""
     engine = EngineState(
-        IPv4Network("172.17.0.0/16"), IPv4Network("172.18.0.0/16"), {"ingress-sbox": IPv4Address("172.18.0.2")}
+        IPv4Network("172.17.0.0/16"),
+        IPv4Network("172.18.0.0/16"),
+        {INGRESS_SBOX: IPv4Address("172.18.0.2")},
+        joins={(INGRESS.id, BALANCER): 0},
     )
     attachments = {INGRESS.id: IPv4Interface(f"10.0.0.{last - 8}/24")}
     if task:
@@ -121,6 +125,9 @@ def _node(node: NodeId, name: str, last: int, task: Task | None, my_demo: str) -
             marks={(WHOAMI.id, INGRESS.id): 256, (WHOAMI.id, MY_DEMO.id): 257, (CLIENT.id, MY_DEMO.id): 258},
             published=True,
             balanced=frozenset({INGRESS.id, MY_DEMO.id}),
+            joins={**engine.joins}
+            | {(MY_DEMO.id, BALANCER): 0}
+            | {(leg.network, task.container): 1 for leg in task.attachments},
         )
         attachments[MY_DEMO.id] = IPv4Interface(my_demo)
     role = NodeRole.MANAGER if node == MANAGER else NodeRole.WORKER

@@ -30,7 +30,7 @@ from meshnet.model import (
     TaskState,
 )
 from meshnet.model.ids import container_id, swarm_id
-from meshnet.model.node import INGRESS_SBOX
+from meshnet.model.node import BALANCER, INGRESS_SBOX
 
 INGRESS = NetworkId("ingress0000000000000000id")
 
@@ -73,7 +73,9 @@ class Swarm:
             NodeRole.MANAGER,
             generation,
             IPv4Interface(f"192.168.56.{number}/24"),
-            EngineState(IPv4Network("172.17.0.0/16"), gwbridge, {INGRESS_SBOX: gwbridge[2]}),
+            EngineState(
+                IPv4Network("172.17.0.0/16"), gwbridge, {INGRESS_SBOX: gwbridge[2]}, joins={(INGRESS, BALANCER): 0}
+            ),
             attachments={INGRESS: self.address(INGRESS)},
         )
         return self._put(node)
@@ -119,7 +121,10 @@ class Swarm:
         joined = {network: self.address(network) for network in legs if network not in node.attachments}
         subnet = node.engine.gwbridge if legs else node.engine.docker0
         leg: dict[str, IPv4Address] = {task.container: subnet[self._next(f"{node.name} {subnet}", 3)]}
-        engine = replace(node.engine, gateways={**node.engine.gateways, **leg})
+        balancers = [(network, BALANCER) for network in joined if node.generation is not Generation.G18_03]
+        ports = [*balancers, *((network, task.container) for network in legs)]
+        joins = {port: self._next(f"{node.name} {port[0]}", int(port[0] == INGRESS)) for port in ports}
+        engine = replace(node.engine, gateways={**node.engine.gateways, **leg}, joins={**node.engine.joins, **joins})
         self._put(replace(node, engine=engine, attachments={**node.attachments, **joined}))
         self._mark()
         return task

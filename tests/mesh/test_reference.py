@@ -39,12 +39,6 @@ TOLERATED = (
         r"eth1 veth.*|eth1 192\.168\.56\..*|0\.0\.0\.0/0 dev eth1 via .*",
     ),
     Tolerance("Docker draws the names of ports on docker_gwbridge", r".*", r"\bveth[0-9a-f]{7}\b", "veth-drawn"),
-    Tolerance(
-        "Docker numbers a task's port of br0 by joins, meshnet by its place in the subnet",
-        r".*/1-|.*/[0-9a-f]{12}$",
-        r"\bveth[1-9]\d*\b",
-        "veth-numbered",
-    ),
     Tolerance("Docker draws four bytes of a bridge's MAC", r"swarm-\w+$", r"(?<= mac 02:42:)\S+$", "drawn"),
     Tolerance(
         "the kernel draws the MAC of a bridge port, a VXLAN device, and a bridge that was given none",
