@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
+from meshnet.model.network import INGRESS
+
 
 @dataclass(frozen=True, slots=True)
 class NodeStory:
@@ -57,7 +59,9 @@ class Story:
     services: Mapping[str, ServiceStory] = field(default_factory=dict)
 
     def addresses_on(self, network: str) -> Iterator[IPv4Address]:
-        """Every address of tasks and services it settles on the network of that name."""
+        """Every address it settles on the network of that name."""
+        if network == INGRESS:
+            yield from (node.ingress for node in self.nodes.values() if node.ingress is not None)
         for service in self.services.values():
             if network in service.vips:
                 yield service.vips[network]

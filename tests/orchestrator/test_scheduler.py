@@ -1,0 +1,113 @@
+"""Where tasks go, and what they say when they go nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshnet.errors import InputError
+from meshnet.orchestrator import RemoveService, form
+from tests.orchestrator.swarms import (
+    MANAGER,
+    WORKER1,
+    WORKER2,
+    machine,
+    placement,
+    publish,
+    run,
+    service,
+    swarm,
+    task,
+    unavailable,
+)
+
+
+def test_node_with_fewest_of_the_service_comes_first_then_with_fewest_in_all() -> None:
+    state = run(swarm(), service("busy", 4))
+    assert placement(run(state, service("web", 2)), "web") == {1: WORKER1, 2: WORKER2}
+    assert placement(run(state, service("web", 4)), "web")[4] == WORKER1
+
+
+def test_service_is_spread_over_busy_nodes_too() -> None:
+    state = run(swarm(), service("busy", 5, pins=dict.fromkeys(range(1, 6), MANAGER)), service("web", 3))
+    assert set(placement(state, "web").values()) == {MANAGER, WORKER1, WORKER2}
+
+
+def test_pin_beats_spread() -> None:
+    state = run(swarm(), service("web", 3, pins={1: WORKER2, 2: WORKER2, 3: WORKER2}))
+    assert set(placement(state, "web").values()) == {WORKER2}
+
+
+def test_pin_to_a_node_that_takes_none_gives_way() -> None:
+    state = run(unavailable(swarm(), WORKER2), service("web", 1, pins={1: WORKER2}))
+    assert placement(state, "web") == {1: MANAGER}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "nodes"),
+    [
+        ("node.hostname==swarm-worker1", {WORKER1}),
+        ("node.hostname != Swarm-Worker1", {MANAGER, WORKER2}),
+        ("node.role == worker", {WORKER1, WORKER2}),
+        ("node.role!=worker", {MANAGER}),
+        ("node.labels.rack == a", {WORKER1}),
+        ("node.labels.rack != a", {MANAGER, WORKER2}),
+        ("node.labels.Rack == a", set()),
+        ("node.ip == 192.168.56.11", {WORKER1}),
+        ("node.ip != 192.168.56.10/31", {WORKER2}),
+        ("node.platform.os == linux", {MANAGER, WORKER1, WORKER2}),
+        ("engine.labels.x == y", set()),
+    ],
+)
+def test_constraints(constraint: str, nodes: set[str]) -> None:
+    machines = [machine(MANAGER, 10), machine(WORKER1, 11, labels={"rack": "a"}), machine(WORKER2, 12)]
+    state = run(form("seed", machines), service("web", 3, constraints=(constraint,)))
+    assert {node for node in placement(state, "web").values() if node} == nodes
+
+
+def test_constraint_on_the_nodes_id() -> None:
+    formed = swarm()
+    worker = formed.node_named(WORKER2)
+    assert worker is not None
+    assert placement(run(formed, service("web", constraints=(f"node.id=={worker.id}",))), "web") == {1: WORKER2}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "sentence"),
+    [
+        ("node.role", "neither of the operators == and !="),
+        ("node.colour == red", "asks for 'node.colour'; the keys are node.id, node.hostname"),
+        ("node.labels. == red", "asks for 'node.labels.'"),
+        ("node.role == ", "the value '', which is invalid"),
+        ("node.ip == here", "wants an IPv4 address or network"),
+    ],
+)
+def test_bad_constraints_are_refused(constraint: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        run(swarm(), service("web", constraints=(constraint,)))
+
+
+def test_task_that_fits_nowhere_waits_and_says_why() -> None:
+    state = run(unavailable(swarm(), MANAGER), service("web", constraints=("node.role == manager",)))
+    waiting = task(state, "web")
+    assert waiting.node is None
+    assert waiting.message == (
+        "no suitable node (scheduling constraints not satisfied on 2 nodes; 1 node not available for new tasks)"
+    )
+
+
+def test_host_mode_port_is_one_a_node_and_waits_for_the_next() -> None:
+    state = run(swarm(), service("web", 4, ports=(publish(80, 8080, mode="host"),)))
+    assert task(state, "web", 4).message == "no suitable node (host-mode port already in use on 3 nodes)"
+    state = run(state, service("other", 1, ports=(publish(80, 8080, mode="host"),)))
+    assert task(state, "other").node is None
+    assert placement(run(state, RemoveService("web")), "other") == {1: MANAGER}
+
+
+def test_host_mode_ports_that_differ_share_a_node() -> None:
+    state = run(swarm(), service("web", 3, ports=(publish(80, 8080, mode="host"),)))
+    state = run(
+        state,
+        service("udp", 3, ports=(publish(80, 8080, "udp", "host"),)),
+        service("any", 3, ports=(publish(80, mode="host"),)),
+    )
+    assert all(task.node for task in state.tasks.values())
