@@ -11,7 +11,13 @@ from meshnet.netstate.link import Link
 from meshnet.netstate.namespace import NamespaceRef
 from meshnet.netstate.ruleset import Ruleset
 
-__all__ = ["Address", "FdbEntry", "NamespaceRef", "Neighbour", "NetState", "Route"]
+__all__ = ["LOOPBACK", "NO_MAC", "Address", "FdbEntry", "NamespaceRef", "Neighbour", "NetState", "Route"]
+
+LOOPBACK = IPv4Interface("127.0.0.1/8")
+"""The address that the kernel gives every ``lo`` when it comes up."""
+
+NO_MAC = "00:00:00:00:00:00"
+"""In an FDB: where frames go for which there is no entry. It may have several VTEPs, which all get a copy."""
 
 
 @dataclass(frozen=True, slots=True)

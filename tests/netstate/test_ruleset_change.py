@@ -1,0 +1,112 @@
+"""Rules change one by one; those that stay are not touched, and those of others keep their places."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshnet.netstate import Chain, Rule, Ruleset, Table
+from meshnet.netstate.ruleset_change import DeleteRule, EmptyChain, InsertRule, diff_rulesets, edit_chain
+from tests.netstate import strategies
+
+OURS = strategies.rules
+THEIRS = st.lists(st.sampled_from([Rule.parse(f"-s 10.9.9.{n}/32 -j DROP") for n in range(3)]), max_size=3)
+
+
+def play(have: tuple[Rule, ...], want: tuple[Rule, ...], strangers: list[Rule]) -> tuple[list[Rule], list[Rule]]:
+    """What the chain holds afterwards, and the rules among it that were never touched."""
+    changes, _ = edit_chain("INPUT", want, have, strangers)
+    now = [(rule, True) for rule in have]
+    for change in changes:
+        match change:
+            case DeleteRule(_, rule, position):
+                place = [one for one, _ in now].index(rule) if position is None else position - 1
+                assert now.pop(place)[0] == rule
+            case InsertRule(_, rule, position):
+                now.insert(len(now) if position is None else position - 1, (rule, False))
+    return [rule for rule, _ in now], [rule for rule, untouched in now if untouched]
+
+
+def common_length(one: tuple[Rule, ...], other: tuple[Rule, ...]) -> int:
+    """How long a longest common subsequence is, found the plain way."""
+    if not one or not other:
+        return 0
+    if one[0] == other[0]:
+        return 1 + common_length(one[1:], other[1:])
+    return max(common_length(one[1:], other), common_length(one, other[1:]))
+
+
+@given(OURS, OURS)
+def test_as_many_rules_as_can_stay_do(have: tuple[Rule, ...], want: tuple[Rule, ...]) -> None:
+    now, untouched = play(have, want, [])
+    assert tuple(now) == want
+    assert len(untouched) == common_length(have, want)
+
+
+@given(OURS, OURS, st.data())
+def test_rules_of_others_stay_in_their_order(
+    have: tuple[Rule, ...], want: tuple[Rule, ...], data: st.DataObject
+) -> None:
+    mixed = list(have)
+    theirs = data.draw(THEIRS)
+    for rule in theirs:
+        mixed.insert(data.draw(st.integers(0, len(mixed))), rule)
+    now, untouched = play(tuple(mixed), want, theirs)
+    assert tuple(rule for rule in now if rule not in theirs) == want
+    assert [rule for rule in untouched if rule in theirs] == [rule for rule in mixed if rule in theirs]
+
+
+def rule(text: str) -> Rule:
+    return Rule.parse(text)
+
+
+def chain_of(*rules: Rule) -> Ruleset:
+    return Ruleset({"filter": Table({"FORWARD": Chain("ACCEPT", rules)})})
+
+
+A, B, STRANGER = rule("-i a -j ACCEPT"), rule("-i b -j ACCEPT"), rule("-i z -j DROP")
+
+
+def test_a_new_first_rule_goes_above_those_of_others_and_a_new_last_one_below() -> None:
+    have, last = chain_of(STRANGER, A, STRANGER), chain_of(A)
+    (first,) = diff_rulesets(chain_of(B, A), have, last)
+    assert first.changes == (InsertRule("FORWARD", B, 1),)
+    (second,) = diff_rulesets(chain_of(A, B), have, last)
+    assert second.changes == (InsertRule("FORWARD", B),)
+
+
+def test_a_rule_of_others_goes_if_nobody_says_what_was_wanted_last() -> None:
+    (table,) = diff_rulesets(chain_of(A), chain_of(STRANGER, A))
+    assert list(table.lines()) == ["- filter FORWARD: -i z -j DROP"]
+
+
+def test_the_second_of_two_equal_rules_is_deleted_by_its_place() -> None:
+    (table,) = diff_rulesets(chain_of(A, B), chain_of(A, B, A))
+    assert table.changes == (DeleteRule("FORWARD", A, 3),)
+
+
+def user_chain(*jumps: Rule, rules: tuple[Rule, ...] = (A,)) -> Ruleset:
+    return Ruleset({"filter": Table({"FORWARD": Chain("ACCEPT", jumps), "X": Chain(None, rules)})})
+
+
+def test_a_chain_of_ours_goes_with_all_that_is_in_it() -> None:
+    (table,) = diff_rulesets(Ruleset(), user_chain(rule("-j X")), user_chain(rule("-j X")))
+    assert list(table.lines()) == ["- filter FORWARD: -j X", "- filter X: all rules", "- filter chain X"]
+
+
+def test_a_chain_that_a_rule_of_others_jumps_to_is_only_emptied() -> None:
+    have = user_chain(rule("-i z -j X"), rule("-j X"))
+    (table,) = diff_rulesets(Ruleset(), have, user_chain(rule("-j X")))
+    assert list(table.lines()) == ["- filter FORWARD: -j X", "- filter X: -i a -j ACCEPT"]
+
+
+def test_a_chain_of_others_stays() -> None:
+    assert diff_rulesets(Ruleset(), user_chain(), last=Ruleset()) == ()
+    (table,) = diff_rulesets(Ruleset(), user_chain())
+    assert EmptyChain("X") in table.changes
+
+
+def test_a_policy_that_somebody_changed_is_set_back_only_where_something_is_wanted_of_the_chain() -> None:
+    closed = Ruleset({"filter": Table({"FORWARD": Chain("DROP", (A,)), "INPUT": Chain("DROP")})})
+    (table,) = diff_rulesets(chain_of(A), closed, chain_of(A))
+    assert list(table.lines()) == ["~ filter FORWARD: policy ACCEPT"]
