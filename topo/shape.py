@@ -10,6 +10,9 @@ from meshnet.errors import InputError
 QUEUE = 1000
 """Packets that wait at each end of a shaped link at most; tc's own default for netem."""
 
+LONGEST_DELAY = 240_000_000
+"""Microseconds; netem counts 64 ns ticks in 32 bits."""
+
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z%]*)")
 _MICROSECONDS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 _BITS = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
@@ -71,7 +74,10 @@ class Shape:
 
 def microseconds(name: str, value: object) -> int:
     """``"20ms"``, ``"1.5s"``, ``"300us"``; a bare number is milliseconds."""
-    return round(_quantity(name, value, _MICROSECONDS, "ms", "a time such as 20ms"))
+    time = round(_quantity(name, value, _MICROSECONDS, "ms", "a time such as 20ms"))
+    if time > LONGEST_DELAY:
+        raise InputError(f"{name} must be {LONGEST_DELAY // 1_000_000}s at most, not {value!r}")
+    return time
 
 
 def bits_per_second(name: str, value: object) -> int:

@@ -42,6 +42,7 @@ def test_tclinks_words_are_read_back_as_the_same_shape() -> None:
         {"delay": "-1ms"},
         {"delay": "1 hour"},
         {"delay": "20%"},
+        {"delay": "5000s"},
         {"loss": 100.5},
         {"loss": "often"},
         {"bw": 0},

@@ -10,11 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import select
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from meshnet.kernel import libc
@@ -108,7 +108,7 @@ def start(
             prepare()
         _change_folder(cwd)
         return os.posix_spawn(
-            _find(argv[0], environment),
+            _program(argv[0], environment),
             tuple(argv),
             environment,
             file_actions=actions,
@@ -127,14 +127,21 @@ def _change_folder(cwd: str | None) -> None:
         os.chdir("/")
 
 
-def _find(program: str, environment: Mapping[str, str]) -> str:
+def _program(name: str, environment: Mapping[str, str]) -> str:
     """The file that a shell would run, looked for where the program will be."""
-    if "/" in program:
-        return program
-    path = shutil.which(program, path=environment.get("PATH", os.defpath))
-    if path is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
-    return path
+    if "/" in name:
+        return name
+    found = find_program(name, environment.get("PATH", os.defpath))
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return found
+
+
+def find_program(name: str, path: str) -> str | None:
+    """``shutil.which`` for a name without folders; shutil brings every compressor along (26 ms of import in user-mode
+    Linux)."""
+    files = (f"{folder}/{name}" for folder in path.split(os.pathsep))
+    return next((file for file in files if os.access(file, os.X_OK) and Path(file).is_file()), None)
 
 
 def _terminal(name: str) -> list[tuple[Any, ...]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from meshnet.kernel import libc
 from meshnet.lab.net.inside import Inside, run
+from meshnet.lab.net.wiring import Wiring
 
 NETNS_FOLDER = Path("/run/docker/netns")
 """Where Docker keeps the files of its network namespaces; ``/var/run`` is a link to ``/run``."""
@@ -17,11 +19,12 @@ _HOSTS = Path("/etc/hosts")
 
 @dataclass(frozen=True, slots=True)
 class Interior:
-    """A node's namespaces, held open by descriptors: no process is needed to keep them."""
+    """A node's namespaces, held open by descriptors: no process is needed to keep them. ``wiring`` has its links."""
 
     network: int
     mount: int
     uts: int
+    wiring: Wiring
 
     @property
     def inside(self) -> Inside:
@@ -29,16 +32,18 @@ class Interior:
 
     def close(self) -> None:
         """Let go. The kernel clears a namespace away, and the links in it, once no program is left inside."""
+        self.wiring.close()
         for fd in (self.network, self.mount, self.uts):
             os.close(fd)
 
 
-def make_interior(name: str, hosts: Path | None = None) -> Interior:
+def make_interior(name: str, hosts: Path | None = None, private: Iterable[str | tuple[str, str]] = ()) -> Interior:
     """New network, mount and UTS namespaces for the node ``name``.
 
     Inside, ``hostname`` says ``name``, ``/sys`` shows the node's own interfaces, ``/run/docker/netns`` is the node's
-    own, and ``/etc/hosts`` shows the file ``hosts``, if one is given. ``/run`` has to be the lab's: the folder that the
-    node's tmpfs covers is made there. Raises ``OSError``.
+    own, and ``/etc/hosts`` shows the file ``hosts``, if one is given. ``private`` are Mininet's ``privateDirs``:
+    folders that are the node's own and empty, or show another folder's content. ``/run`` has to be the lab's: the
+    folder that the node's tmpfs covers is made there. Raises ``OSError``.
     """
 
     def make() -> Interior:
@@ -51,16 +56,18 @@ def make_interior(name: str, hosts: Path | None = None) -> Interior:
         NETNS_FOLDER.mkdir()
         if hosts is not None and _HOSTS.exists():
             libc.bind(str(hosts), str(_HOSTS))
+        for folder in private:
+            _cover(*([folder] if isinstance(folder, str) else folder))
         network, mount, uts = (
             os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("net", "mnt", "uts")
         )
-        return Interior(network, mount, uts)
+        return Interior(network, mount, uts, Wiring(name))
 
     return run(Inside(), make)
 
 
-def cover(folder: str, source: str | None = None) -> None:
-    """Give the calling thread's mount namespace a ``folder`` of its own: an empty one, or what ``source`` shows."""
+def _cover(folder: str, source: str | None = None) -> None:
+    """Give the calling thread's mount namespace a ``folder`` of its own."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     if source is None:
         libc.mount("tmpfs", folder, "tmpfs", libc.MS_NOSUID | libc.MS_NODEV)

@@ -21,6 +21,7 @@ class ShellNode(Node):  # type: ignore[misc]  # Mininet has no types
     """What a host and a switch have in common here. ``inside`` says which namespaces the node's programs run in,
     ``environment`` what they find in their environment."""
 
+    shell: Child | None
     isSetup = True  # Mininet would look for mnexec and ifconfig, and neither is used
 
     def __init__(
@@ -29,7 +30,7 @@ class ShellNode(Node):  # type: ignore[misc]  # Mininet has no types
         self.inside = inside
         self.environment = dict(os.environ if environment is None else environment)
         self.terminated = False
-        super().__init__(name, **params)
+        Node.__init__(self, name, **params)  # not Switch's: it would set its lo up by a shell
 
     def startShell(self, mnopts: str | None = None) -> None:
         """Mininet calls it while it makes the node. The shell waits for ``cmd`` or ``sendCmd``."""

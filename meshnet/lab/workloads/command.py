@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from meshnet.errors import LabError
 from meshnet.kernel import libc
-from meshnet.lab.net.inside import Child, Inside, start
+from meshnet.lab.net.inside import Child, Inside, find_program, start
 from meshnet.lab.workloads.task import TaskContext
 
 _FILES = Path("/run/meshnet/task")
@@ -73,7 +72,7 @@ class CommandWorkload:
 
     def _argv(self, task: TaskContext) -> tuple[str, ...]:
         argv = (*task.command, *task.args) or self._default
-        busybox = shutil.which("busybox", path=_PATH) if self._busybox else None
+        busybox = find_program("busybox", _PATH) if self._busybox else None
         return (busybox, *argv) if busybox else argv
 
 
