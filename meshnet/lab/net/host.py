@@ -29,8 +29,12 @@ class LabHost(ShellNode):
         environment: Mapping[str, str] | None = None,
         **params: Any,
     ) -> None:
+        private = [
+            folder if isinstance(folder, str) else (folder[0], folder[1] % {"name": name})
+            for folder in params.get("privateDirs", ())
+        ]
         try:
-            self.interior: Interior = make_interior(name, hosts_file, params.get("privateDirs", ()))
+            self.interior: Interior = make_interior(name, hosts_file, private)
         except OSError as error:
             raise KernelError(f"{name}: no namespaces for this host: {error}", errno=error.errno or 0) from error
         self.role = role
@@ -87,6 +91,11 @@ class LabHost(ShellNode):
 
     def setARP(self, ip: str, mac: str) -> None:
         self.wiring.add_neighbour(str(self.defaultIntf()), IPv4Address(ip), mac)
+
+    def deleteIntfs(self, checkName: bool = True) -> None:
+        """Pull every cable. Mininet would leave those whose name isn't the host's, lest they be the machine's own."""
+        for interface in self.intfList():
+            interface.delete()
 
     def terminate(self) -> None:
         """End its shell and let go of its namespaces: with them go its links."""

@@ -87,8 +87,9 @@ class VethIntf(Intf):  # type: ignore[misc]  # Mininet has no types
         """Delete it, and with it the other end of its cable."""
         if self.status() == "OK":
             self.wiring.delete(self.name)
-        self.node.delIntf(self)
-        self.link = None
+        for end in (self.link.intf1, self.link.intf2) if self.link else (self,):
+            end.node.delIntf(end)
+            end.link = None
 
     def status(self) -> str:
         return "OK" if self.name in self.wiring.names() else "MISSING"
