@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshnet.kernel import libc
+from meshnet.kernel.namespaces import NetNamespace
 from meshnet.lab.net.inside import Inside, run
 from meshnet.lab.net.wiring import Wiring
 
@@ -21,19 +22,20 @@ _HOSTS = Path("/etc/hosts")
 class Interior:
     """A node's namespaces, held open by descriptors: no process is needed to keep them. ``wiring`` has its links."""
 
-    network: int
+    network: NetNamespace
     mount: int
     uts: int
     wiring: Wiring
 
     @property
     def inside(self) -> Inside:
-        return Inside(self.network, self.mount, self.uts)
+        return Inside(self.network.fd, self.mount, self.uts)
 
     def close(self) -> None:
         """Let go. The kernel clears a namespace away, and the links in it, once no program is left inside."""
         self.wiring.close()
-        for fd in (self.network, self.mount, self.uts):
+        self.network.close()
+        for fd in (self.mount, self.uts):
             os.close(fd)
 
 
@@ -58,10 +60,9 @@ def make_interior(name: str, hosts: Path | None = None, private: Iterable[str | 
             libc.bind(str(hosts), str(_HOSTS))
         for folder in private:
             _cover(*([folder] if isinstance(folder, str) else folder))
-        network, mount, uts = (
-            os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("net", "mnt", "uts")
-        )
-        return Interior(network, mount, uts, Wiring(name))
+        network = NetNamespace.current()
+        mount, uts = (os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("mnt", "uts"))
+        return Interior(network, mount, uts, Wiring(network, name))
 
     return run(Inside(), make)
 

@@ -48,6 +48,7 @@ class VethLink(Link):  # type: ignore[misc]  # Mininet has no types
         (maker, *_), (other, *_) = ends
         here, there = (_end(node, name, mac, maker) for node, name, mac in ends)
         maker.wiring.add_cable(here, there)
+        maker.wiring.set_up(here.name)
         other.wiring.set_up(there.name)
 
     def delete(self) -> None:

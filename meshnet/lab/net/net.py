@@ -11,6 +11,7 @@ from typing import Any
 from mininet.topo import Topo
 from mininet.util import numCores
 
+from meshnet.kernel.namespaces import NetNamespace
 from meshnet.lab.net.bridge import Bridge
 from meshnet.lab.net.host import LabHost
 from meshnet.lab.net.interface import VethIntf
@@ -46,7 +47,7 @@ class LabNet(Mininet):  # type: ignore[misc]  # Mininet has no types
     ) -> None:
         Mininet.inited = True  # it would set sysctls of the whole machine
         numCores.ncores = os.cpu_count()  # it would run grep
-        self.wiring = Wiring("the lab")
+        self.wiring = Wiring(NetNamespace.current(), "the lab")
         self._environment = dict(os.environ if environment is None else environment)
         self._shaping = shaping
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import struct
 
+from meshnet.kernel.netlink import CREATE, REPLACE, REQUEST
 from topo.shape import Shape
 
-TC_H_ROOT = 0xFFFFFFFF
+_ROOT = 0xFFFFFFFF
 
+_NEWQDISC = 36
+_HEADER_SIZE = 16
 _TCA_KIND = 1
 _TCA_OPTIONS = 2
 _TCA_NETEM_RATE = 6
@@ -22,9 +25,9 @@ _ALWAYS = 0xFFFFFFFF
 """A probability of 1."""
 
 
-def request(index: int, shape: Shape) -> bytes:
-    """What follows the netlink header of RTM_NEWQDISC: netem at the root of the interface ``index``, shaped so."""
-    tcmsg = struct.pack("=BxxxiIII", 0, index, 0, TC_H_ROOT, 0)
+def replace_root(index: int, shape: Shape) -> bytes:
+    """The message that makes netem, shaped so, the queueing discipline of the interface ``index``."""
+    tcmsg = struct.pack("=BxxxiIII", 0, index, 0, _ROOT, 0)
     options = struct.pack(
         "=6I",
         _ticks(shape.delay),
@@ -35,8 +38,13 @@ def request(index: int, shape: Shape) -> bytes:
         _ticks(shape.jitter),
     )
     if shape.rate is not None:
-        options += _attribute(_TCA_NETEM_RATE, struct.pack("=IiIi", max(1, shape.rate // 8), 0, 0, 0))
-    return tcmsg + _attribute(_TCA_KIND, b"netem\0") + _attribute(_TCA_OPTIONS, options)
+        options += _attribute(_TCA_NETEM_RATE, struct.pack("=IiIi", _bytes_a_second(shape.rate), 0, 0, 0))
+    body = tcmsg + _attribute(_TCA_KIND, b"netem\0") + _attribute(_TCA_OPTIONS, options)
+    return struct.pack("=IHHII", _HEADER_SIZE + len(body), _NEWQDISC, REQUEST | CREATE | REPLACE, 0, 0) + body
+
+
+def _bytes_a_second(bits: int) -> int:
+    return min(max(1, bits // 8), 0xFFFFFFFF)
 
 
 def _ticks(microseconds: int) -> int:

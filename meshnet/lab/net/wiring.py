@@ -1,154 +1,152 @@
 """The links of one namespace: what Mininet's classes do to interfaces, addresses and routes.
 
-The mesh inside a node is rendered, compared and applied elsewhere; this is only the ground it stands on.
+The mesh inside a node is rendered, compared and applied as a whole; this is only the ground it stands on, one change at
+a time.
 """
 
 from __future__ import annotations
 
 import errno
-import struct
+import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
 
 from meshnet.errors import KernelError, MachineError
+from meshnet.kernel import address_messages, link_messages
+from meshnet.kernel.lean_pyroute2 import ifaddrmsg, ifinfmsg, rtmsg
+from meshnet.kernel.link_messages import Place
+from meshnet.kernel.namespaces import NetNamespace
+from meshnet.kernel.netlink import CREATE, REPLACE, ROUTE, NetlinkSocket, Request, encode
 from meshnet.lab.net import netem
-from meshnet.lab.net import rtnetlink as rt
+from meshnet.netstate import Address, Bridge, Link, Neighbour, Veth
 from topo.shape import Shape
 
-_UP = 0x1
-_LINK_HEAD, _ADDRESS_HEAD = 16, 8
-
-_CONDEMNED = 0x6D657368
-"""The interface group of what is about to be deleted."""
+_SCOPE_LINK = 253
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end of a cable to be: its name and MAC, and a descriptor of the namespace it goes to. One that stays where
-    the cable is made (None) may be a port of a ``bridge`` there."""
+    """One end of a cable to be: its name and MAC, and the namespace it goes to. One that stays where the cable is made
+    (None) may be a port of a ``bridge`` there."""
 
     name: str
     mac: str | None = None
-    namespace: int | None = None
+    namespace: NetNamespace | None = None
     bridge: str | None = None
 
 
 class Wiring:
-    """The links of the namespace that the calling thread is in when it makes this. ``where`` is what errors call it.
+    """The links of ``namespace``; ``where`` is what errors call it. Raises ``KernelError`` for what the kernel
+    refuses."""
 
-    Raises ``KernelError`` for what the kernel refuses.
-    """
-
-    def __init__(self, where: str) -> None:
+    def __init__(self, namespace: NetNamespace, where: str) -> None:
+        self._namespace = namespace
         self._where = where
-        self._netlink = rt.Rtnetlink(where)
+        self._netlink = NetlinkSocket(namespace, ROUTE)
 
     def close(self) -> None:
+        """The namespace itself stays its owner's."""
         self._netlink.close()
 
     def add_bridge(self, name: str) -> None:
         """A bridge without spanning tree, up."""
-        kind = rt.nest(rt.IFLA_LINKINFO, rt.attribute(rt.IFLA_INFO_KIND, "bridge"))
-        self._add_link(f"make the bridge {name}", rt.attribute(rt.IFLA_IFNAME, name), kind)
+        place = Place(self._namespace.fd, 0)
+        self._change(f"make the bridge {name}", link_messages.new_link(Link(name, Bridge()), place))
+        self.set_up(name)
 
     def add_cable(self, here: End, there: End) -> None:
-        """A pair of virtual Ethernet interfaces: ``here`` up, ``there`` still down, since the kernel won't set one up
-        before it has its peer."""
-        peer = rt.attribute(rt.VETH_INFO_PEER, rt.link_message(*_attributes(there)))
-        kind = rt.attribute(rt.IFLA_INFO_KIND, "veth"), rt.nest(rt.IFLA_INFO_DATA, peer)
-        what = f"make the link {here.name} to {there.name}"
-        self._add_link(what, *_attributes(here), rt.nest(rt.IFLA_LINKINFO, *kind))
+        """A pair of virtual Ethernet interfaces, ``here`` in this namespace. Both are down."""
+        ends = [Link(end.name, Veth(other.name, None), end.mac) for end, other in ((here, there), (there, here))]
+        places = [Place((end.namespace or self._namespace).fd, 0) for end in (here, there)]
+        message = link_messages.new_link(ends[0], places[0], ends[1], places[1])
+        self._change(f"make the link {here.name} to {there.name}", message)
         for end in (here, there):
             if end.bridge is not None:
-                self.join_bridge(end.name, end.bridge)
-
-    def join_bridge(self, name: str, bridge: str) -> None:
-        """Make the interface a port of the bridge."""
-        self._set_link(f"put {name} into {bridge}", name, rt.attribute(rt.IFLA_MASTER, self._netlink.index(bridge)))
+                self._set_link(f"put {end.name} into {end.bridge}", end.name, master=self._index(end.bridge))
 
     def delete(self, *names: str) -> None:
-        """Delete interfaces, and with each the other end of its cable. All at once: the kernel waits 16 ms for each
-        that is deleted alone."""
-        group = rt.attribute(rt.IFLA_GROUP, _CONDEMNED)
-        for name in names:
-            self._set_link(f"delete {name}", name, group)
+        """Delete interfaces, and with each the other end of its cable."""
         if names:
-            self._netlink.change(f"delete {', '.join(names)}", rt.DELLINK, rt.link_message(group))
+            self._change(f"delete {', '.join(names)}", *link_messages.delete_links(list(names)))
 
     def set_up(self, name: str, up: bool = True) -> None:
-        self._set_link(f"set {name} {'up' if up else 'down'}", name, flags=_UP if up else 0, change=_UP)
+        self._set_link(f"set {name} {'up' if up else 'down'}", name, up=up)
 
     def is_up(self, name: str) -> bool:
         """Whether somebody set it up, as ``ifconfig`` has it."""
-        flags, _ = self._link(name)
-        return bool(flags & _UP)
+        return bool(self._link(name)["flags"] & link_messages.IFF_UP)
 
     def set_mac(self, name: str, mac: str) -> None:
-        self._set_link(f"give {name} the MAC {mac}", name, _mac(mac))
+        self._set_link(f"give {name} the MAC {mac}", name, mac=mac)
 
     def mac(self, name: str) -> str:
-        _, attributes = self._link(name)
-        return ":".join(f"{byte:02x}" for byte in attributes[rt.IFLA_ADDRESS])
+        return str(self._link(name).get_attr("IFLA_ADDRESS"))
 
     def rename(self, name: str, new: str) -> None:
         """Rename an interface; it's down while that happens."""
         was_up = self.is_up(name)
         self.set_up(name, False)
-        self._set_link(f"rename {name} to {new}", name, rt.attribute(rt.IFLA_IFNAME, new))
+        message = ifinfmsg()
+        message["index"], message["attrs"] = self._index(name), [("IFLA_IFNAME", new)]
+        self._change(f"rename {name} to {new}", encode(message, link_messages.SETLINK, 0))
         self.set_up(new, was_up)
 
     def names(self) -> tuple[str, ...]:
         """The interfaces, in order of their indexes."""
-        messages = self._netlink.dump("list the links", rt.GETLINK, rt.link_message())
-        return tuple(rt.attributes_of(body, _LINK_HEAD)[rt.IFLA_IFNAME].rstrip(b"\0").decode() for body in messages)
+        return tuple(link.get_attr("IFLA_IFNAME") for link in self._links())
 
     def set_address(self, name: str, address: IPv4Interface) -> None:
         """Make ``address`` the interface's only IPv4 address."""
-        index = self._netlink.index(name)
-        for old in self.addresses(name):
+        index = self._index(name)
+        have = self.addresses(name)
+        for old in have:
             if old != address:
-                body = rt.address_message(rt.attribute(rt.IFA_LOCAL, old.ip), index=index, prefix=old.network.prefixlen)
-                self._netlink.change(f"take {old} from {name}", rt.DELADDR, body)
-        attributes = [rt.attribute(rt.IFA_LOCAL, address.ip), rt.attribute(rt.IFA_ADDRESS, address.ip)]
-        if address.network.prefixlen < 31:
-            attributes.append(rt.attribute(rt.IFA_BROADCAST, address.network.broadcast_address))
-        body = rt.address_message(*attributes, index=index, prefix=address.network.prefixlen)
-        self._netlink.change(f"give {name} {address}", rt.NEWADDR, body, rt.CREATE | rt.REPLACE)
+                self._change(f"take {old} from {name}", address_messages.drop_address(Address(name, old), index))
+        if address not in have:
+            network = address.network
+            broadcast = network.broadcast_address if network.prefixlen < 31 else None
+            message = address_messages.add_address(Address(name, address, broadcast), index)
+            self._change(f"give {name} {address}", message)
 
     def addresses(self, name: str) -> tuple[IPv4Interface, ...]:
-        index = self._netlink.index(name)
-        found = []
-        for body in self._netlink.dump("list the addresses", rt.GETADDR, rt.address_message()):
-            _, prefix, _, _, owner = struct.unpack_from("=BBBBi", body)
-            if owner == index:
-                local = rt.attributes_of(body, _ADDRESS_HEAD)[rt.IFA_LOCAL]
-                found.append(IPv4Interface((IPv4Address(local), prefix)))
-        return tuple(found)
+        index = self._index(name)
+        messages = [_decoded(ifaddrmsg, data) for data in self._netlink.dump(address_messages.list_addresses())]
+        return tuple(
+            IPv4Interface(f"{message.get_attr('IFA_LOCAL')}/{message['prefixlen']}")
+            for message in messages
+            if message["index"] == index
+        )
 
     def set_route(
         self, destination: IPv4Network, *, via: tuple[IPv4Address, ...] = (), interface: str | None = None
     ) -> None:
-        """Route ``destination`` by a gateway, by several of the same cost, or straight out of an interface."""
-        hops = [rt.attribute(rt.RTA_GATEWAY, via[0])] if len(via) == 1 else []
+        """Route ``destination`` by a gateway, by several of the same cost, or straight out of an interface; instead of
+        any route there was."""
+        message = rtmsg()
+        message["family"], message["table"] = address_messages.AF_INET, address_messages.MAIN_TABLE
+        message["dst_len"], message["type"] = destination.prefixlen, address_messages.ROUTE_KINDS["unicast"]
+        message["scope"] = 0 if via else _SCOPE_LINK
+        message["attrs"] = [("RTA_DST", str(destination.network_address))] if destination.prefixlen else []
         if len(via) > 1:
-            hops = [rt.attribute(rt.RTA_MULTIPATH, b"".join(rt.next_hop(gateway) for gateway in via))]
+            hops = [{"attrs": [("RTA_GATEWAY", str(gateway))]} for gateway in via]
+            message["attrs"].append(("RTA_MULTIPATH", hops))
+        elif via:
+            message["attrs"].append(("RTA_GATEWAY", str(via[0])))
         if interface is not None:
-            hops.append(rt.attribute(rt.RTA_OIF, self._netlink.index(interface)))
-        body = rt.route_message(*hops, destination=destination, link_scope=not via)
-        self._netlink.change(f"route {destination}", rt.NEWROUTE, body, rt.CREATE | rt.REPLACE)
+            message["attrs"].append(("RTA_OIF", self._index(interface)))
+        self._change(f"route {destination}", encode(message, address_messages.NEWROUTE, CREATE | REPLACE))
 
     def add_neighbour(self, name: str, address: IPv4Address, mac: str) -> None:
         """A permanent neighbour entry."""
-        attributes = rt.attribute(rt.NDA_DST, address), rt.attribute(rt.NDA_LLADDR, _bytes_of(mac))
-        body = rt.neighbour_message(*attributes, index=self._netlink.index(name))
-        self._netlink.change(f"note {address} at {mac}", rt.NEWNEIGH, body, rt.CREATE | rt.REPLACE)
+        message = address_messages.add_neighbour(Neighbour(name, address, mac), self._index(name))
+        self._change(f"note {address} at {mac}", message)
 
     def shape(self, name: str, shape: Shape) -> None:
         """Delay, drop and hold back what leaves by the interface. Raises ``MachineError`` where the kernel has no
         netem."""
-        body = netem.request(self._netlink.index(name), shape)
         try:
-            self._netlink.change(f"shape {name}", rt.NEWQDISC, body, rt.CREATE | rt.REPLACE)
+            self._change(f"shape {name}", netem.replace_root(self._index(name), shape))
         except KernelError as error:
             if error.errno != errno.ENOENT:
                 raise
@@ -156,36 +154,30 @@ class Wiring:
                 f"{self._where}: the link {name} has delay, loss or rate, and this kernel has no netem (sch_netem)"
             ) from error
 
-    def _add_link(self, what: str, *attributes: bytes) -> None:
-        body = rt.link_message(*attributes, flags=_UP, change=_UP)
-        self._netlink.change(what, rt.NEWLINK, body, rt.CREATE | rt.EXCLUSIVE)
+    def _set_link(self, what: str, name: str, **changes: Any) -> None:
+        self._change(what, link_messages.set_link(self._index(name), **changes))
 
-    def _set_link(self, what: str, name: str, *attributes: bytes, flags: int = 0, change: int = 0) -> None:
-        index = self._netlink.index(name)
-        self._netlink.change(what, rt.NEWLINK, rt.link_message(*attributes, index=index, flags=flags, change=change))
+    def _change(self, what: str, *messages: bytes) -> None:
+        refusals = self._netlink.send([Request(message, what) for message in messages])
+        if refusals:
+            raise KernelError(f"{self._where}: the kernel refused to {refusals[0]}", errno=refusals[0].errno)
 
-    def _link(self, name: str) -> tuple[int, dict[int, bytes]]:
-        """An interface's flags and attributes."""
-        index = self._netlink.index(name)
-        for body in self._netlink.dump("list the links", rt.GETLINK, rt.link_message()):
-            _, _, number, flags, _ = struct.unpack_from("=BxHiII", body)
-            if number == index:
-                return flags, rt.attributes_of(body, _LINK_HEAD)
-        raise KernelError(f"{self._where}: the interface {name} went away", errno=errno.ENODEV)
+    def _index(self, name: str) -> int:
+        try:
+            with self._namespace.entered():
+                return socket.if_nametoindex(name)
+        except OSError as error:
+            raise KernelError(f"{self._where}: there is no interface {name}", errno=errno.ENODEV) from error
 
+    def _link(self, name: str) -> Any:
+        index = self._index(name)
+        return next(link for link in self._links() if link["index"] == index)
 
-def _attributes(end: End) -> list[bytes]:
-    attributes = [rt.attribute(rt.IFLA_IFNAME, end.name)]
-    if end.mac is not None:
-        attributes.append(_mac(end.mac))
-    if end.namespace is not None:
-        attributes.append(rt.attribute(rt.IFLA_NET_NS_FD, end.namespace))
-    return attributes
+    def _links(self) -> list[Any]:
+        return [_decoded(ifinfmsg, data) for data in self._netlink.dump(link_messages.list_links())]
 
 
-def _mac(text: str) -> bytes:
-    return rt.attribute(rt.IFLA_ADDRESS, _bytes_of(text))
-
-
-def _bytes_of(mac: str) -> bytes:
-    return bytes.fromhex(mac.replace(":", ""))
+def _decoded(kind: Any, data: bytes) -> Any:
+    message = kind(data)
+    message.decode()
+    return message

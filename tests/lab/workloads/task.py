@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Any
 
-from meshnet.kernel import libc
-from meshnet.lab.net.inside import Inside, run
+from meshnet.kernel.namespaces import NetNamespace
+from meshnet.lab.net.inside import Inside
 from meshnet.lab.net.interior import Interior, make_interior
+from meshnet.lab.net.wiring import Wiring
 from meshnet.lab.workloads import TaskContext
 
 CONTAINER = "4c3126dbf2c15a91e4428808fe5a306897649451844a5443d5cb3dacafbb1ee9"
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """A task's network namespace."""
-
-    fd: int
-
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        libc.setns(self.fd, libc.CLONE_NEWNET)
-        try:
-            yield
-        finally:
-            libc.setns(before, libc.CLONE_NEWNET)
-            os.close(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +20,13 @@ class Place:
     """Where tests start their tasks. Behind walls only."""
 
     node: Interior
-    sandbox: Sandbox
+    sandbox: NetNamespace
 
     @classmethod
     def make(cls) -> Place:
-        network = make_interior("task").network
-        run(Inside(network), lambda: subprocess.run(["ip", "link", "set", "lo", "up"], check=True))
-        return cls(make_interior("swarm-manager"), Sandbox(network))
+        sandbox = NetNamespace.create()
+        Wiring(sandbox, "a task").set_up("lo")
+        return cls(make_interior("swarm-manager"), sandbox)
 
     def task(self, image: str, **more: Any) -> TaskContext:
         return TaskContext(
