@@ -13,7 +13,6 @@ from meshnet.errors import InputError
 from topo import LeafSpineTopo, SwarmTopo, TwoSiteTopo, topos
 from topo.route import StaticRoute
 from topo.shape import Shape
-from topo.underlay import subnets_of
 
 
 def addresses(topology: Any) -> dict[str, IPv4Interface]:
@@ -148,13 +147,6 @@ def _arrives(
 def test_a_fabric_that_outgrows_its_addresses_is_refused() -> None:
     with pytest.raises(InputError, match="no addresses for the cables"):
         LeafSpineTopo(leaves=600, spines=60)
-
-
-def test_the_underlay_is_every_subnet_that_a_host_stands_on() -> None:
-    assert subnets_of(SwarmTopo()) == (IPv4Network("192.168.56.0/24"),)
-    fabric = subnets_of(LeafSpineTopo())
-    assert fabric[:2] == (IPv4Network("100.64.0.0/31"), IPv4Network("100.64.0.2/31"))
-    assert fabric[-2:] == (IPv4Network("192.168.56.0/24"), IPv4Network("192.168.57.0/24"))
 
 
 def test_importing_the_topologies_pulls_neither_setuptools_nor_the_node_classes() -> None:

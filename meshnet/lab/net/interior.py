@@ -22,19 +22,24 @@ _HOSTS = Path("/etc/hosts")
 class Interior:
     """A node's namespaces, held open by descriptors: no process is needed to keep them. ``wiring`` has its links."""
 
-    network: NetNamespace
+    namespace: NetNamespace
     mount: int
     uts: int
     wiring: Wiring
 
     @property
+    def network(self) -> int:
+        """A descriptor of its network namespace."""
+        return self.namespace.fd
+
+    @property
     def inside(self) -> Inside:
-        return Inside(self.network.fd, self.mount, self.uts)
+        return Inside(self.network, self.mount, self.uts)
 
     def close(self) -> None:
         """Let go. The kernel clears a namespace away, and the links in it, once no program is left inside."""
         self.wiring.close()
-        self.network.close()
+        self.namespace.close()
         for fd in (self.mount, self.uts):
             os.close(fd)
 
@@ -60,9 +65,9 @@ def make_interior(name: str, hosts: Path | None = None, private: Iterable[str | 
             libc.bind(str(hosts), str(_HOSTS))
         for folder in private:
             _cover(*([folder] if isinstance(folder, str) else folder))
-        network = NetNamespace.current()
+        namespace = NetNamespace.current()
         mount, uts = (os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("mnt", "uts"))
-        return Interior(network, mount, uts, Wiring(network, name))
+        return Interior(namespace, mount, uts, Wiring(namespace, name))
 
     return run(Inside(), make)
 

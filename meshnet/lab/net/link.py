@@ -62,4 +62,4 @@ def _end(node: LabNode, name: str, mac: str | None, maker: LabNode) -> End:
     check_interface(name, f"interface of {node.name}")
     if isinstance(node, Bridge):
         return End(name, mac, bridge=node.name)
-    return End(name, mac, namespace=None if node is maker else node.interior.network)
+    return End(name, mac, namespace=None if node is maker else node.interior.namespace)

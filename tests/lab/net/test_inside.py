@@ -74,7 +74,7 @@ def test_two_nodes_share_neither_links_nor_docker_folder() -> None:
     run(one.inside, lambda: Path("/run/docker/netns/mark").touch())
     assert output_of(one.inside, "ls", "/var/run/docker/netns") == "mark\n"
     assert output_of(other.inside, "ls", "/var/run/docker/netns") == ""
-    inodes = [os.fstat(node.network.fd).st_ino for node in (one, other)]
+    inodes = [os.fstat(node.network).st_ino for node in (one, other)]
     assert len({*inodes, Path("/proc/self/ns/net").stat().st_ino}) == 3
 
 
@@ -194,7 +194,7 @@ def test_a_child_tells_how_it_ended_as_often_as_it_is_asked() -> None:
 @walled
 def test_a_closed_interior_holds_no_namespace() -> None:
     node = a_node()
-    held = (node.network.fd, node.mount, node.uts)
+    held = (node.network, node.mount, node.uts)
     node.close()
     for fd in held:
         with pytest.raises(OSError, match="Bad file descriptor"):
