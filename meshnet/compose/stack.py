@@ -35,14 +35,14 @@ def build(file: StackFile, origin: Origin) -> Stack:
     """Raises ``InputError`` for what is wrong only once everything is seen together."""
     if file.name:
         check_name(file.name, "stack", where=origin.where(("name",)))
-    used = {key: None for service in file.services.values() for key in _networks(service)}
+    used = {key: None for service in file.services.values() for key in joined_networks(service)}
     networks = {key: _network(file, key, origin) for key in used}
     services = tuple(_service(file, key, networks, origin) for key in file.services)
     _check_ports(file, origin)
     return Stack(file.name, tuple(networks.values()), services, tuple(_unused(file, used, origin)))
 
 
-def _full(file: StackFile, key: str) -> str:
+def full_name(file: StackFile, key: str) -> str:
     """As ``docker stack deploy`` calls a stack's own things."""
     return f"{file.name}_{key}" if file.name else key
 
@@ -52,7 +52,8 @@ def _labels(file: StackFile, labels: Mapping[str, str | None]) -> dict[str, str]
     return {**own, NAMESPACE_LABEL: file.name} if file.name else own
 
 
-def _networks(service: ServiceFile) -> tuple[str, ...]:
+def joined_networks(service: ServiceFile) -> tuple[str, ...]:
+    """The keys of the networks a service is on: those it names, or the stack's default."""
     return tuple(service.networks) or (DEFAULT_NETWORK,)
 
 
@@ -67,7 +68,7 @@ def _network(file: StackFile, key: str, origin: Origin) -> NetworkSpec:
         )
     told = told or NetworkFile()
     external = told.external
-    name = told.name or (external.name if external else "") or (key if external else _full(file, key))
+    name = told.name or (external.name if external else "") or (key if external else full_name(file, key))
     check_name(name, "network", where=origin.where(place))
     if name == INGRESS:
         raise InputError(
@@ -89,8 +90,8 @@ def _service(file: StackFile, key: str, networks: Mapping[str, NetworkSpec], ori
     told, place = file.services[key], ("services", key)
     if not told.image:
         raise InputError(f"services.{key}: an image is wanted", where=origin.where(place))
-    name = check_name(_full(file, key), "service", where=origin.where(place))
-    joined = {networks[network].name: _aliases(file, key, told, network) for network in _networks(told)}
+    name = check_name(full_name(file, key), "service", where=origin.where(place))
+    joined = {networks[network].name: _aliases(file, key, told, network) for network in joined_networks(told)}
     return ServiceSpec(
         name=name,
         image=told.image,
