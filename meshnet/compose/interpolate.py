@@ -42,6 +42,5 @@ class Interpolation:
             return match["rest"]
         if operator.endswith("?"):
             raise InputError(f"the variable {name} is wanted: {match['rest'] or 'it is not set'}", where=where)
-        if value is None:
-            self.warnings.append(f"{where}: the variable {name} is not set; it is taken for an empty text")
+        self.warnings.append(f"{where}: the variable {name} is not set; it is taken for an empty text")
         return ""

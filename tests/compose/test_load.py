@@ -221,12 +221,14 @@ def test_anchors_and_merge_keys(load: Load) -> None:
           a: {<<: *common}
           b: {<<: [{image: httpd}, *common], labels: {x: "y"}}
           c: {image: mysql, deploy: *many}
+          d: {<<: *common, image: busybox}
         """
     )
     assert [(service.image, service.replicas) for service in stack.services] == [
         ("nginx", 3),
         ("httpd", 3),
         ("mysql", 3),
+        ("busybox", 3),
     ]
 
 
@@ -238,7 +240,7 @@ def test_variables(load: Load) -> None:
             image: "${IMAGE}:${TAG:-1.0}"
             command: [echo, $$HOME, "$IMAGE", "${EMPTY-none}", "${EMPTY:-none}"]
             deploy: {replicas: "${COUNT}"}
-            labels: {a: "$MISSING"}
+            labels: {a: "$MISSING", b: "$EMPTY"}
         """,
         IMAGE="nginx",
         COUNT="2",
@@ -274,7 +276,7 @@ def test_later_file_overrides(load: Load) -> None:
             environment: [B=3]
             networks: [back]
             ports: [{target: 81, published: 80}]
-            deploy: {replicas: 5, placement: {constraints: [node.hostname != a]}}
+            deploy: {replicas: 5, placement: {constraints: [node.hostname != a, node.role == worker]}}
           more: {image: httpd, networks: [back]}
         networks: {front: {labels: {x: "y"}}}
         """,

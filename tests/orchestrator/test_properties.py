@@ -106,7 +106,7 @@ def play(engines: tuple[str, ...], asked: list[Action]) -> Run:
     return Run(tuple(states))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(generations, actions)
 def test_swarm_stays_whole(engines: tuple[str, ...], asked: list[Action]) -> None:
     run = play(engines, asked)
@@ -118,7 +118,7 @@ def test_swarm_stays_whole(engines: tuple[str, ...], asked: list[Action]) -> Non
         check_succession(before, after)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(generations, actions)
 def test_nothing_is_left_when_all_is_removed(engines: tuple[str, ...], asked: list[Action]) -> None:
     state = play(engines, asked).last
@@ -141,7 +141,7 @@ def test_nothing_is_left_when_all_is_removed(engines: tuple[str, ...], asked: li
         assert not node.engine.marks
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(generations, actions)
 def test_same_seed_same_state(engines: tuple[str, ...], asked: list[Action]) -> None:
     assert play(engines, asked).last == play(engines, asked).last
