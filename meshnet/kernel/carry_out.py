@@ -6,7 +6,7 @@ is at work while the rest goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from errno import ENODEV
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from meshnet.errors import KernelError, MachineError
 from meshnet.kernel import sysctl
-from meshnet.kernel.held import Held
+from meshnet.kernel.held import Held, Numbering
 from meshnet.kernel.iptables import Iptables, Restore
 from meshnet.kernel.ipvs import IpvsMessages
 from meshnet.kernel.link_messages import LO, Place, new_link, set_link
@@ -56,6 +56,7 @@ class Work:
     helds: MutableMapping[NamespaceRef, Held]
     iptables: Iptables
     ipvs: Callable[[], IpvsMessages | None]
+    numberings: Mapping[str, Numbering]
     created: OnCreated
     dropped: OnDropped
     _refused: list[KernelError] = field(default_factory=list)
@@ -72,7 +73,7 @@ class Work:
             self.helds.pop(drop.namespace).close()
         made = [change.namespace for change in _those(c.MakeNamespace, plan)]
         for ref in made:
-            self.helds[ref] = Held(ref, NetNamespace.create(), ours=True)
+            self.helds[ref] = Held(ref, NetNamespace.create(), self.numberings[ref.node], ours=True)
             self.created(ref, self.helds[ref].namespace)
         restores: list[tuple[NamespaceRef, Restore]] = []
         try:
@@ -119,15 +120,17 @@ class Work:
                 self._refused.append(KernelError(f"{change}: {error.strerror}", errno=error.errno or 0))
 
     def _add_links(self, changes: list[c.AddLink]) -> None:
-        """It only matters to a VXLAN device whose socket makes it; what is made between two of them goes with one."""
+        """It only matters to a VXLAN device whose socket makes it; what else of a node is made goes with the others."""
         maker: Held | None = None
         batch: list[Request] = []
         for change in changes:
             kind = change.link.kind
             if isinstance(kind, Vxlan) and kind.underlay is not None:
                 next_maker = self.helds[kind.underlay]
+            elif maker is not None and maker.ref.node == change.namespace.node:
+                next_maker = maker
             else:
-                next_maker = maker or self.helds[change.namespace]
+                next_maker = self.helds[change.namespace]
             if maker is not None and next_maker is not maker:
                 self._refuse(maker.route.send(batch))
                 batch = []

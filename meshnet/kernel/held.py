@@ -4,23 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshnet.kernel.link_messages import LO
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.kernel.netlink import GENERIC, ROUTE, NetlinkSocket
-from meshnet.kernel.seen_link import list_seen
+from meshnet.kernel.seen_link import SeenLink, list_seen
 from meshnet.netstate import NamespaceRef
+
+
+class Numbering:
+    """Gives interfaces of one node indexes that none of its namespaces has in use, as they have on a Docker host, where
+    most are made in one namespace and moved. Linux up to 6.11 or so insists on it: a link that is to be made in another
+    namespace must not have an index that is taken in the one where it is asked for."""
+
+    def __init__(self) -> None:
+        self._highest = 1
+
+    def next(self) -> int:
+        self._highest += 1
+        return self._highest
+
+    def saw(self, index: int) -> None:
+        self._highest = max(self._highest, index)
 
 
 class Held:
     """``ours`` says whether the namespace was made here, and so is to be closed here."""
 
-    def __init__(self, ref: NamespaceRef, namespace: NetNamespace, *, ours: bool) -> None:
+    def __init__(self, ref: NamespaceRef, namespace: NetNamespace, numbering: Numbering, *, ours: bool) -> None:
         self.ref = ref
         self.namespace = namespace
+        self.numbering = numbering
         self.ours = ours
         self._route: NetlinkSocket | None = None
         self._generic: NetlinkSocket | None = None
-        self._indexes: dict[str, int] | None = {"lo": 1} if ours else None
-        self._highest = 1
+        self._indexes = {"lo": LO}
+        if not ours:
+            self.learn(list_seen(self.route).values())
 
     @property
     def route(self) -> NetlinkSocket:
@@ -38,32 +57,20 @@ class Held:
 
     def index(self, name: str) -> int:
         """An interface's index, as far as is known here. Raises ``LookupError``."""
-        indexes = self._known()
-        if name not in indexes:
-            raise LookupError(f"expected an interface {name} in {self.ref}, found {', '.join(indexes)}")
-        return indexes[name]
+        if name not in self._indexes:
+            raise LookupError(f"expected an interface {name} in {self.ref}, found {', '.join(self._indexes)}")
+        return self._indexes[name]
 
     def new_index(self, name: str) -> int:
         """An index for an interface that is about to be made."""
-        self._known()
-        self._highest += 1
-        self.learn([(name, self._highest)])
-        return self._highest
+        self._indexes[name] = self.numbering.next()
+        return self._indexes[name]
 
-    def learn(self, found: Iterable[tuple[str, int]], *, all_of_them: bool = False) -> None:
-        """Take note of interfaces' indexes; of ``all_of_them`` there are, if so it is."""
-        if all_of_them or self._indexes is None:
-            self._indexes = {}
-        for name, index in found:
-            self._indexes[name] = index
-            self._highest = max(self._highest, index)
-
-    def _known(self) -> dict[str, int]:
-        if self._indexes is None:
-            seen = list_seen(self.route).values()
-            self.learn(((link.name, link.index) for link in seen), all_of_them=True)
-        assert self._indexes is not None
-        return self._indexes
+    def learn(self, links: Iterable[SeenLink]) -> None:
+        """Take note of the indexes of all links there are."""
+        self._indexes = {link.name: link.index for link in links}
+        for index in self._indexes.values():
+            self.numbering.saw(index)
 
     def close(self) -> None:
         """Close the sockets, and the namespace if it was made here."""

@@ -111,27 +111,6 @@ class Iptables:
             )
         self._program = program
 
-    @classmethod
-    def probe(cls) -> Iptables:
-        """The first flavour by which rules can really be made in this kernel; the first to be tried is the one that
-        user-mode Linux has. Raises ``MachineError`` if there is none."""
-        reasons = ""
-        namespace = NetNamespace.create()
-        try:
-            for flavour in FLAVOURS:
-                try:
-                    iptables = cls(flavour)
-                    iptables.restore(namespace, _PROBE).finish()
-                except (MachineError, KernelError) as error:
-                    reasons += f"; {flavour}: {error}" if reasons else f"{flavour}: {error}"
-                else:
-                    return iptables
-        finally:
-            namespace.close()
-        raise MachineError(
-            f"expected a kernel that takes iptables rules, found neither way works: {'; '.join(reasons)}"
-        )
-
     def restore(self, namespace: NetNamespace, text: str) -> Restore:
         """Start to make the changes in ``text`` in ``namespace``; rules that it doesn't mention stay."""
         argv = ("iptables-restore", "--noflush", "-w")
@@ -145,3 +124,21 @@ class Iptables:
             if not known:
                 return None
         return Save(_Job(self._program, ("iptables-save",), namespace))
+
+
+def flavour() -> Flavour:
+    """The first flavour by which rules can really be made in this kernel; tried first is the one that user-mode Linux
+    has. Raises ``MachineError`` if there is none."""
+    reasons = ""
+    namespace = NetNamespace.create()
+    try:
+        for name in FLAVOURS:
+            try:
+                Iptables(name).restore(namespace, _PROBE).finish()
+            except (MachineError, KernelError) as error:
+                reasons += f"; {name}: {error}" if reasons else f"{name}: {error}"
+            else:
+                return name
+    finally:
+        namespace.close()
+    raise MachineError(f"expected a kernel that takes iptables rules, found neither way to work: {reasons}")

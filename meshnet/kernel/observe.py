@@ -52,7 +52,7 @@ def observe(
     try:
         links = {ref: list_seen(held.route) for ref, held in those.items()}
         for ref, held in those.items():
-            held.learn(((link.name, link.index) for link in links[ref].values()), all_of_them=True)
+            held.learn(links[ref].values())
         nothing = NetState()
         states = {ref: _Reader(held, those, links, like.get(ref, nothing)).state(ipvs) for ref, held in those.items()}
     finally:
