@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TypeAlias
 
 from meshnet.errors import KernelError
@@ -58,7 +57,6 @@ class Kernel:
             held = Held(ref, namespace, self._numberings[ref.node], ours=False)
             held.route.send([Request(set_link(LO, up=True), f"{ref}: ~ link lo: up")])
             self._helds[ref] = held
-            self._belief[ref] = NetState()
 
     @property
     def namespaces(self) -> dict[NamespaceRef, NetNamespace]:
@@ -77,14 +75,14 @@ class Kernel:
         time it is looked in any case.
         """
         with self._lock:
-            want = self._and_adopted(want)
-            last, looked = self._belief, look or strict or self._doubtful
-            have = self._look(want) if looked else last
-            self._belief, self._doubtful = union(last, want), True
-            plan = diff(want, have, last=None if strict else last)
+            whole, last = self._whole(want), self._belief
+            looked = look or strict or self._doubtful
+            have = self._look(whole) if looked else {**self._empty(whole), **last}
+            self._belief, self._doubtful = union(last, whole), True
+            plan = diff(whole, have, last=None if strict else last)
             refused = self._work().carry_out(plan)
             if refused and not looked:
-                mend = diff(want, self._look(want), last=last)
+                mend = diff(whole, self._look(whole), last=last)
                 plan = Plan((*plan, *mend))
                 refused = self._work().carry_out(mend)
             if refused:
@@ -99,8 +97,8 @@ class Kernel:
     def plan(self, want: States | None = None, *, strict: bool = True) -> Plan:
         """What ``apply`` would change if it looked; ``want`` is what was applied last if it isn't given."""
         with self._lock:
-            want = self._and_adopted(self._belief if want is None else want)
-            return diff(want, self._look(want), last=None if strict else self._belief)
+            whole = self._whole(self._belief if want is None else want)
+            return diff(whole, self._look(whole), last=None if strict else self._belief)
 
     def observe(
         self, refs: Iterable[NamespaceRef] | None = None, like: States | None = None
@@ -118,25 +116,23 @@ class Kernel:
                 held.close()
             self._helds.clear()
 
-    def _and_adopted(self, want: States) -> States:
-        """``want``, and nothing of ours in adopted namespaces that it says nothing of."""
-        adopted = {
+    def _whole(self, want: States) -> States:
+        """``want``, and nothing of ours any more in adopted namespaces that it has ceased to speak of."""
+        left = {
             ref: NetState(foreign=self._belief[ref].foreign)
             for ref, held in self._helds.items()
-            if not held.ours and ref not in want
+            if not held.ours and ref in self._belief and ref not in want
         }
-        return {**want, **adopted}
+        return {**want, **left}
 
-    def _look(self, want: States) -> dict[NamespaceRef, NetState]:
-        """What there is in all namespaces, adopted ones with which we have nothing to do left out: there may be much in
-        them, none of it our business."""
-        concerned = [
-            held
-            for ref, held in self._helds.items()
-            if held.ours or _has_anything(want[ref]) or _has_anything(self._belief[ref])
-        ]
-        bare = {ref: want[ref] for ref, held in self._helds.items() if not held.ours}
-        return bare | observe(concerned, want, self._iptables, self._ipvs())
+    def _empty(self, whole: States) -> dict[NamespaceRef, NetState]:
+        """What is known of adopted namespaces before anything was put in: that they are there."""
+        return {ref: NetState() for ref, held in self._helds.items() if not held.ours and ref in whole}
+
+    def _look(self, whole: States) -> dict[NamespaceRef, NetState]:
+        """What there is, except in adopted namespaces that nobody wants anything of: there may be much in them."""
+        concerned = [held for ref, held in self._helds.items() if held.ours or ref in whole]
+        return observe(concerned, whole, self._iptables, self._ipvs())
 
     def _work(self) -> Work:
         return Work(self._helds, self._iptables, self._ipvs, self._numberings, self._created, self._dropped)
@@ -147,7 +143,3 @@ class Kernel:
             family = ipvs_family(next(iter(self._helds.values())).generic)
             self._known_ipvs = None if family is None else IpvsMessages(family)
         return self._known_ipvs
-
-
-def _has_anything(state: NetState) -> bool:
-    return replace(state, foreign=frozenset()) != NetState()

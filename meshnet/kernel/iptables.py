@@ -45,7 +45,10 @@ class _Job:
             os.lseek(stdin, 0, os.SEEK_SET)
             streams = [(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate((stdin, self._output, self._output))]
             with namespace.entered():
-                self._pid = os.posix_spawn(program, argv, _environment(), file_actions=streams)
+                # in a process group of its own: a Ctrl-C at somebody's terminal must not end it half-way
+                self._pid = os.posix_spawn(
+                    program, argv, _environment(), file_actions=streams, setpgroup=0, setsigmask=()
+                )
         except OSError:
             os.close(self._output)
             raise
@@ -106,9 +109,7 @@ class Iptables:
         self.flavour = flavour
         program = shutil.which(f"xtables-{flavour}-multi", path=_PATH)
         if program is None:
-            raise MachineError(
-                f"expected the package iptables to be installed, found no program xtables-{flavour}-multi"
-            )
+            raise MachineError(f"expected iptables to be installed, found no program xtables-{flavour}-multi")
         self._program = program
 
     def restore(self, namespace: NetNamespace, text: str) -> Restore:
