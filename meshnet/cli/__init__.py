@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from meshnet import __version__
@@ -48,17 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = app(words, standalone_mode=False, obj=command)
     except MeshnetError as error:
         return _complain(str(error), error.exit_status)
-    except click.UsageError as error:
-        where = f"{error.ctx.command_path}: " if error.ctx is not None else ""
-        help_for = error.ctx.command_path if error.ctx is not None else "meshnet"
-        return _complain(f"{where}{error.format_message().rstrip('.')}; try `{help_for} --help`", EXIT_USER, prefix="")
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "meshnet"
+        return _complain(f"{error.format_message().rstrip('.')}; try `{path} --help`", EXIT_USER)
+    except typer.Exit as end:
+        return end.exit_code
+    except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     return result if isinstance(result, int) else 0
 
 
-def _complain(sentence: str, status: int, prefix: str = "meshnet: ") -> int:
-    sys.stderr.write(f"{prefix}{sentence}\n")
+def _complain(sentence: str, status: int) -> int:
+    sys.stderr.write(f"meshnet: {sentence}\n")
     return status

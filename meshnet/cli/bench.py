@@ -38,11 +38,11 @@ def register(app: typer.Typer) -> None:
         json: options.AsJson = False,
         write: Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Keep the figures here.")] = None,
     ) -> None:
-        """Time the article's lab in each kernel: median (least to most) in seconds, and the ratio to its kernel's start.
+        """Time the article's lab in each kernel: median (least to most) in seconds, and ratio to the kernel's start.
 
         Example: [bold]meshnet bench --runs 5[/]
         """
-        results = {}
+        results: dict[str, list[dict[str, float]]] = {}
         for kind, without in ((KernelKind.HOST, ()), (KernelKind.HOST, ("ipvs",)), (KernelKind.UML, ())):
             if kind is KernelKind.HOST and any(key.startswith("host") for key in results):
                 continue

@@ -1,4 +1,4 @@
-"""Commands about the machine: doctor, and a command in user-mode Linux without a lab."""
+"""Commands about the machine: doctor."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import sys
 
 import typer
 
-from meshnet.cli import options
+from meshnet.cli import options, show
 
 
 def register(app: typer.Typer) -> None:
     @app.command("doctor")
     def doctor(json: options.AsJson = False) -> int:
         """Say what a lab needs of this machine and has or lacks. Example: [bold]meshnet doctor[/]"""
-        from meshnet.doctor.__main__ import main
+        from meshnet.doctor import machine, report
 
-        return main(["--json"] if json else [], sys.stdout)
+        diagnosis = report.diagnose(machine.look())
+        text = report.as_json(diagnosis) if json else report.as_text(diagnosis, colour=show.out.is_terminal)
+        sys.stdout.write(text)
+        return diagnosis.exit_status

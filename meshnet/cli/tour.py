@@ -67,7 +67,7 @@ def _filled(text: str, status: Json) -> str:
     def fill(match: re.Match[str]) -> str:
         kind, name = match.groups()
         if kind == "address":
-            return next(node["address"].split("/")[0] for node in status["nodes"] if node["name"] == name)
-        return next(task["sandbox"] for task in status["tasks"] if task["name"].startswith(f"{name}."))
+            return str(next(node["address"] for node in status["nodes"] if node["name"] == name)).split("/")[0]
+        return str(next(task["sandbox"] for task in status["tasks"] if task["name"].startswith(f"{name}.")))
 
     return _PLACE.sub(fill, text)

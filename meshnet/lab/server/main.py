@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-import subprocess
 import sys
 import threading
 import traceback
@@ -15,6 +14,7 @@ from meshnet.errors import InputError, LabError, MeshnetError
 from meshnet.lab.control.client import error_result
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
+from meshnet.lab.net.inside import Child
 from meshnet.lab.server import program
 from meshnet.lab.server.link import Channel, Link
 from meshnet.lab.server.prompt import PromptTerminal, run_prompt
@@ -77,6 +77,8 @@ class Server:
             "run": self._op_run,
             "status": self._op_status,
             "scale": self._op_scale,
+            "drift": self._op_drift,
+            "repair": self._op_repair,
             "down": self._op_down,
         }
         try:
@@ -128,7 +130,7 @@ class Server:
         environment = node_environment(node.name, request.get("env", {}), request.get("terminal"))
         argv = request.get("argv") or shell_argv()
 
-        def spawn(stdin: int, stdout: int, stderr: int, controlling: bool) -> subprocess.Popen[bytes]:
+        def spawn(stdin: int, stdout: int, stderr: int, controlling: bool) -> Child:
             return node.spawn(
                 argv,
                 stdin=stdin,
@@ -156,6 +158,14 @@ class Server:
         request = channel.request
         await asyncio.to_thread(lab.scale, request["service"], request["replicas"])
         channel.result(lab.status())
+
+    async def _op_drift(self, channel: Channel) -> None:
+        """How the kernel differs from what the lab wants of it: ``{"plan": [a line a change]}``."""
+        channel.result({"plan": await asyncio.to_thread(self._require_lab().drift)})
+
+    async def _op_repair(self, channel: Channel) -> None:
+        """Make the kernel what the lab wants of it again; what was done."""
+        channel.result({"plan": await asyncio.to_thread(self._require_lab().repair)})
 
     async def _op_down(self, channel: Channel) -> None:
         """End the lab. What it made ends with this process."""

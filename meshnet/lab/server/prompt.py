@@ -120,6 +120,7 @@ class LabPrompt(CLI):  # type: ignore[misc]  # mininet has no types
         for line in request.get("history", ()):
             readline.add_history(line)
         self._first = readline.get_current_history_length()
+        readline.set_completer_delims(" \t\n;|&<>()=,")  # a hyphen is part of a node's name
         super().__init__(lab.net)
 
     def typed(self) -> list[str]:
@@ -138,6 +139,14 @@ class LabPrompt(CLI):  # type: ignore[misc]  # mininet has no types
                 return
             except KeyboardInterrupt:
                 self._say("^C")
+
+    def completenames(self, text: str, *ignored: object) -> list[str]:
+        """Commands and nodes that begin so."""
+        return [*super().completenames(text, *ignored), *(f"{name} " for name in self.mn if name.startswith(text))]
+
+    def completedefault(self, text: str, *ignored: object) -> list[str]:
+        """Nodes within a command for a node."""
+        return [name for name in self.mn if name.startswith(text)]
 
     def default(self, line: str) -> None:
         """A command for a node: its name first, other nodes' names replaced by their addresses, as Mininet does."""
