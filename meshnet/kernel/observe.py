@@ -112,8 +112,9 @@ class _Reader:
 
     @cached_property
     def _numbers(self) -> dict[int, NamespaceRef]:
-        """The namespaces that are looked at by the numbers they have in this one, as far as they have one."""
-        refs = list(self._helds)
+        """The node's namespaces that are looked at by the numbers they have in this one, as far as they have one. Links
+        between nodes are the topology's, and foreign."""
+        refs = [ref for ref in self._helds if ref.node == self._held.ref.node]
         answers = self._held.route.ask([_number_request(self._helds[ref]) for ref in refs])
         numbers = (decode(nsidmsg, answer).get_attr("NETNSA_NSID") if answer else None for answer in answers)
         return {number: ref for number, ref in zip(numbers, refs, strict=True) if number is not None}
@@ -152,6 +153,8 @@ class _Reader:
                 yield Neighbour(name, IPv4Address(message.get_attr("NDA_DST")), message.get_attr("NDA_LLADDR"))
 
     def _fdb(self) -> Iterator[FdbEntry]:
+        if all(link.kind != "vxlan" for link in self._own.values()):
+            return
         for data in self._held.route.dump(messages.list_fdb()):
             message = decode(ndmsg, data)
             name = self._names.get(message["ifindex"])

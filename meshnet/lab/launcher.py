@@ -63,9 +63,12 @@ class LabProcess:
         process = cls(wall, ours, log, claim)
         try:
             _await_greeting(ours)
-        except LabError as error:
-            process.stop()
-            raise MachineError(f"{kernel} kernel: the lab's process did not start: {error}{process.log()}") from error
+        except BaseException as error:
+            process._end_at_once()
+            if isinstance(error, LabError):
+                reason = f"{error}{process.log()}"
+                raise MachineError(f"{kernel} kernel: the lab's process did not start: {reason}") from error
+            raise
         process._relay.start()
         return process
 
@@ -96,9 +99,18 @@ class LabProcess:
         self._stopped = True
         with contextlib.suppress(LabError, OSError), self.client() as client:
             client.send_only("down")
-        if not _ended_by(self._wall.pid, time.monotonic() + scaled(TAKE_DOWN)):
-            os.kill(self._wall.pid, signal.SIGKILL)
-            walls.wait(self._wall.pid)
+        if _ended_by(self._wall.pid, time.monotonic() + scaled(TAKE_DOWN)):
+            self._clear_up()
+        else:
+            self._end_at_once()
+
+    def _end_at_once(self) -> None:
+        self._stopped = True
+        os.kill(self._wall.pid, signal.SIGKILL)
+        walls.wait(self._wall.pid)
+        self._clear_up()
+
+    def _clear_up(self) -> None:
         if not self._wall.namespaces:
             walls.bury_orphans()
         if self._claim is not None:
@@ -121,9 +133,8 @@ def _serve_on_host(ours: socket.socket, theirs: socket.socket, log: int) -> int:
 
 
 def _start_uml(ours: socket.socket, theirs: socket.socket, log: int, claim: uml.CpuClaim, output: Path | None) -> _Wall:
-    argv = uml.command_line(
-        sys.executable, _GUEST_MODULE, (str(Path.cwd()), *([str(output)] if output else [])), theirs.fileno()
-    )
+    arguments = (str(Path.cwd()), str(output) if output else "-")
+    argv = uml.command_line(sys.executable, _GUEST_MODULE, arguments, theirs.fileno())
 
     def guest(folder: Path, *, walled: bool) -> int:
         ours.close()

@@ -26,9 +26,9 @@ STEPS: tuple[Step, ...] = (
         ("sudo iptables -nL -t nat",),
         (
             shows(r"^Chain DOCKER-INGRESS \(2 references\)", "the chain DOCKER-INGRESS"),
-            shows(r"^DOCKER-INGRESS all -- 0\.0\.0\.0/0 0\.0\.0\.0/0 ADDRTYPE match dst-type LOCAL", "the jump to it"),
-            shows(r"^DNAT tcp -- .* tcp dpt:8000 to:172\.19\.0\.2:8000", "the DNAT to ingress_sbox"),
-            shows(r"^MASQUERADE all -- .* ADDRTYPE match src-type LOCAL", "the MASQUERADE of the node's own requests"),
+            shows(r"^DOCKER-INGRESS (all|0) -- 0\.0\.0\.0/0 0\.0\.0\.0/0 ADDRTYPE match dst-type LOCAL", "the jump to it"),
+            shows(r"^DNAT (tcp|6) -- .* tcp dpt:8000 to:172\.19\.0\.2:8000", "the DNAT to ingress_sbox"),
+            shows(r"^MASQUERADE (all|0) -- .* ADDRTYPE match src-type LOCAL", "the MASQUERADE of the node's own requests"),
         ),
     ),
     Step(
@@ -76,8 +76,8 @@ STEPS: tuple[Step, ...] = (
         "swarm-worker1",
         ("iptables -nL -t mangle",),
         (
-            shows(r"^MARK tcp -- 0\.0\.0\.0/0 0\.0\.0\.0/0 tcp dpt:8000 MARK set 0x100", "the mark by published port"),
-            shows(r"^MARK all -- 0\.0\.0\.0/0 10\.255\.0\.168 MARK set 0x100", "the mark by VIP"),
+            shows(r"^MARK (tcp|6) -- 0\.0\.0\.0/0 0\.0\.0\.0/0 tcp dpt:8000 MARK set 0x100", "the mark by published port"),
+            shows(r"^MARK (all|0) -- 0\.0\.0\.0/0 10\.255\.0\.168 MARK set 0x100", "the mark by VIP"),
         ),
         shell=_SBOX,
     ),
