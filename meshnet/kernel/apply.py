@@ -78,8 +78,8 @@ class Kernel:
             whole, last = self._whole(want), self._belief
             looked = look or strict or self._doubtful
             have = self._look(whole) if looked else {**self._empty(whole), **last}
-            self._belief, self._doubtful = union(last, whole), True
             plan = diff(whole, have, last=None if strict else last)
+            self._belief, self._doubtful = union(last, whole), True
             refused = self._work().carry_out(plan)
             if refused and not looked:
                 mend = diff(whole, self._look(whole), last=last)

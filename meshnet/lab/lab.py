@@ -45,13 +45,13 @@ class Lab:
 
     def bring_up(self, progress: Progress) -> None:
         """Build all of it. ``progress`` hears of each stage as it begins."""
+        progress("trying the kernel's iptables")
+        flavour = iptables.flavour()
+        toolbox.install(flavour)
         progress("cabling the nodes")
         topology = registry.find(self.spec.topology)(**self.spec.parameters)
         self.net = LabNet(topology, shaping=Feature.NETEM not in self._without)
         self.net.start()
-        progress("trying the kernel's iptables")
-        flavour = iptables.flavour()
-        toolbox.install(flavour)
         self._kernel = Kernel(flavour, on_created=self._name, on_dropped=self._unname)
         for machine in self.spec.machines:
             self._kernel.adopt(NamespaceRef(machine.name), self.node(machine.name).interior.namespace)

@@ -7,8 +7,15 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from meshnet.kernel import libc
+
 FOLDER = Path("/run/meshnet/bin")
-RC_FILE = Path("/run/meshnet/bashrc")
+_LOGIN_FOLDER = Path("/usr/local/sbin")
+"""First in the PATH that a login shell of root gets, and ``nsenter`` without a command starts one."""
+
+_LOGIN_FOLDERS_OWN = Path("/run/meshnet/local-sbin")
+HOME = Path("/run/meshnet/home")
+"""Root's home on every node: whatever somebody's own start-up files do, a node's shell is the same everywhere."""
 
 _SUDO = """#!/bin/sh
 # Everybody is root in a lab: sudo has nothing to ask, and only has to understand how it was called.
@@ -53,8 +60,8 @@ _ADMIN_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/s
 
 
 def install(flavour: str) -> None:
-    """Put the commands where every node finds them first. ``flavour`` of iptables (``legacy`` or ``nft``) is the one
-    the lab's rules are made with; the machine's own choice of the two is left as it is."""
+    """Put the commands where every node made afterwards finds them first. ``flavour`` of iptables (``legacy`` or
+    ``nft``) is the one the lab's rules are made with; the machine's own choice of the two is left as it is."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in (("sudo", _SUDO), ("apt-get", _APT_GET), ("apt", _APT_GET)):
         file = FOLDER / name
@@ -64,7 +71,20 @@ def install(flavour: str) -> None:
     if binary is not None:
         for name in _IPTABLES:
             (FOLDER / name).symlink_to(binary)
-    RC_FILE.write_text(_RC.format(folder=FOLDER))
+    HOME.mkdir(exist_ok=True)
+    (HOME / ".bashrc").write_text(_RC.format(folder=FOLDER))
+    if _LOGIN_FOLDER.is_dir():
+        _cover_login_folder()
+
+
+def _cover_login_folder() -> None:
+    """Show the lab's commands there, too, in this mount namespace and those made after it; what was there stays."""
+    _LOGIN_FOLDERS_OWN.mkdir()
+    libc.bind(str(_LOGIN_FOLDER), str(_LOGIN_FOLDERS_OWN))
+    for command in _LOGIN_FOLDERS_OWN.iterdir():
+        if not (FOLDER / command.name).exists():
+            (FOLDER / command.name).symlink_to(command)
+    libc.bind(str(FOLDER), str(_LOGIN_FOLDER))
 
 
 def node_environment(node: str, client: Mapping[str, str], terminal: str | None) -> dict[str, str]:
@@ -75,6 +95,7 @@ def node_environment(node: str, client: Mapping[str, str], terminal: str | None)
     environment.update(
         PATH=os.pathsep.join(path),
         HOSTNAME=node,
+        HOME=str(HOME),
         USER="root",
         LOGNAME="root",
         SHELL="/bin/bash",
@@ -87,4 +108,4 @@ def node_environment(node: str, client: Mapping[str, str], terminal: str | None)
 
 def shell_argv() -> list[str]:
     """An interactive shell whose prompt says where it is."""
-    return ["bash", "--rcfile", str(RC_FILE), "-i"]
+    return ["bash", "-i"]

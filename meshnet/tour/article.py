@@ -6,6 +6,8 @@ from meshnet.tour.step import Step, alternates, differs, shows
 
 WHOAMI = "I'm (cc9f97cc5056|f47e05019fd9)"
 _SBOX = "sudo nsenter --net=//var/run/docker/netns/ingress_sbox"
+_ANY = r"0\.0\.0\.0/0"
+_ALL = rf"(all|0) -- {_ANY} {_ANY}"  # newer iptables print protocols as numbers
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -26,9 +28,9 @@ STEPS: tuple[Step, ...] = (
         ("sudo iptables -nL -t nat",),
         (
             shows(r"^Chain DOCKER-INGRESS \(2 references\)", "the chain DOCKER-INGRESS"),
-            shows(r"^DOCKER-INGRESS (all|0) -- 0\.0\.0\.0/0 0\.0\.0\.0/0 ADDRTYPE match dst-type LOCAL", "the jump to it"),
+            shows(rf"^DOCKER-INGRESS {_ALL} ADDRTYPE match dst-type LOCAL", "the jump to it"),
             shows(r"^DNAT (tcp|6) -- .* tcp dpt:8000 to:172\.19\.0\.2:8000", "the DNAT to ingress_sbox"),
-            shows(r"^MASQUERADE (all|0) -- .* ADDRTYPE match src-type LOCAL", "the MASQUERADE of the node's own requests"),
+            shows(rf"^MASQUERADE {_ALL} ADDRTYPE match src-type LOCAL", "the MASQUERADE of its own requests"),
         ),
     ),
     Step(
@@ -76,8 +78,8 @@ STEPS: tuple[Step, ...] = (
         "swarm-worker1",
         ("iptables -nL -t mangle",),
         (
-            shows(r"^MARK (tcp|6) -- 0\.0\.0\.0/0 0\.0\.0\.0/0 tcp dpt:8000 MARK set 0x100", "the mark by published port"),
-            shows(r"^MARK (all|0) -- 0\.0\.0\.0/0 10\.255\.0\.168 MARK set 0x100", "the mark by VIP"),
+            shows(rf"^MARK (tcp|6) -- {_ANY} {_ANY} tcp dpt:8000 MARK set 0x100", "the mark by published port"),
+            shows(rf"^MARK (all|0) -- {_ANY} 10\.255\.0\.168 MARK set 0x100", "the mark by VIP"),
         ),
         shell=_SBOX,
     ),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from meshnet.errors import InputError, MachineError
-from meshnet.kernel.boot import choose
+from meshnet.kernel.boot import uml
 from meshnet.kernel.boot.choose import KernelKind, choose_kernel, parse_without
 from meshnet.kernel.boot.needs import ALWAYS_NEEDED, Feature, HostFeatures
 
@@ -13,7 +13,7 @@ NO_IPVS = HostFeatures({Feature.IPVS: "not built in", Feature.NETEM: "unknown qd
 
 @pytest.fixture(autouse=True)
 def uml_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose.uml, "find_binary", lambda: "/usr/bin/linux.uml")
+    monkeypatch.setattr(uml, "find_binary", lambda: "/usr/bin/linux.uml")
 
 
 def test_auto_takes_the_hosts_kernel_when_it_has_all_that_is_needed() -> None:
@@ -56,7 +56,7 @@ def test_no_kernel_at_all_names_both_reasons(monkeypatch: pytest.MonkeyPatch) ->
     def missing() -> str:
         raise MachineError("user-mode Linux is not installed")
 
-    monkeypatch.setattr(choose.uml, "find_binary", missing)
+    monkeypatch.setattr(uml, "find_binary", missing)
     with pytest.raises(MachineError, match=r"lacks ipvs .* and user-mode Linux is not installed"):
         choose_kernel("auto", features=NO_IPVS)
 

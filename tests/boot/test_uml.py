@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ class Filesystem:
 def folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **filesystems: Filesystem) -> tuple[Path, ...]:
     for name in filesystems:
         (tmp_path / name).mkdir()
-    monkeypatch.setattr(uml.os, "statvfs", lambda folder: filesystems[Path(folder).name])
+    monkeypatch.setattr(os, "statvfs", lambda folder: filesystems[Path(folder).name])
     return tuple(tmp_path / name for name in filesystems)
 
 
@@ -29,7 +30,7 @@ def test_a_small_or_noexec_folder_is_passed_over_for_the_guests_memory(
         monkeypatch,
         tmp_path,
         docker_shm=Filesystem(64),
-        hardened=Filesystem(9000, uml.os.ST_NOEXEC),
+        hardened=Filesystem(9000, os.ST_NOEXEC),
         roomy=Filesystem(9000),
     )
     assert uml.memory_folder(candidates) == tmp_path / "roomy"
@@ -38,13 +39,13 @@ def test_a_small_or_noexec_folder_is_passed_over_for_the_guests_memory(
 def test_no_folder_for_the_memory_says_of_each_why_and_names_tmpdir(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    candidates = folders(monkeypatch, tmp_path, small=Filesystem(64), hardened=Filesystem(9000, uml.os.ST_NOEXEC))
+    candidates = folders(monkeypatch, tmp_path, small=Filesystem(64), hardened=Filesystem(9000, os.ST_NOEXEC))
     with pytest.raises(MachineError, match=r"small has 64 MiB free; .*hardened is mounted noexec; set TMPDIR"):
         uml.memory_folder(candidates)
 
 
 def test_two_guests_claim_two_cpus_while_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uml.os, "sched_getaffinity", lambda pid: {1000, 1001})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1000, 1001})
     first, second = uml.CpuClaim(), uml.CpuClaim()
     assert {first.cpu, second.cpu} == {1000, 1001}
     third = uml.CpuClaim()

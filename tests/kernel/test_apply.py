@@ -266,6 +266,19 @@ def test_a_change_that_cannot_be_made_is_named_and_all_others_are() -> None:
 
 
 @walled
+def test_what_a_change_that_broke_off_has_left_goes_with_the_next() -> None:
+    world = small_world()
+    kernel = applied(world)
+    more = iptables_save.parse(rules_from(RULES) + "*mangle\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j ACCEPT\nCOMMIT\n")
+    bad = {"net.ipv4.nowhere": "1"}
+    with pytest.raises(KernelError):
+        kernel.apply({**world, NODE: replace(world[NODE], rules=more, sysctls=bad)})
+    assert "-A OUTPUT -j ACCEPT" in run(kernel.namespaces[NODE], "iptables_save")
+    kernel.apply(world)
+    assert not kernel.plan()
+
+
+@walled
 def test_a_rule_that_iptables_does_not_take_is_named() -> None:
     world = small_world()
     rules = iptables_save.parse("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m nonsense -j ACCEPT\nCOMMIT\n")
