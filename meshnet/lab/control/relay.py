@@ -13,6 +13,7 @@ import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 
+from meshnet.errors import LabError
 from meshnet.lab.control import rendezvous
 from meshnet.lab.control.wire import Decoder, Frame, Kind
 
@@ -46,9 +47,14 @@ class Relay:
         self._thread.join()
 
     def connect(self) -> socket.socket:
-        """A client's stream from within this process."""
+        """A client's stream from within this process. ``LabError`` when the lab has ended."""
         ours, theirs = socket.socketpair()
-        self._loop.call_soon_threadsafe(self._accept, theirs)
+        try:
+            self._loop.call_soon_threadsafe(self._accept, theirs)
+        except RuntimeError as error:  # the loop is closed
+            ours.close()
+            theirs.close()
+            raise LabError("the lab has ended") from error
         return ours
 
     def announce(self, name: str) -> None:

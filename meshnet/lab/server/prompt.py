@@ -100,6 +100,7 @@ def _take_terminal(slave: int) -> None:
     for stream in (0, 1, 2):
         os.dup2(slave, stream)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it was not a terminal when Python started
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # sent to this session when the terminal goes, at the prompt's end
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
