@@ -161,7 +161,7 @@ def prompt(process: LabProcess) -> int:
         with process.client() as client:
             answer = terminal.join(client, "prompt", history=history.read(), env=dict(os.environ))
     except LabError as error:
-        show.err.print(f"meshnet: {error}{process.log()}", markup=False)
+        show.err.print(f"\nmeshnet: {error}", markup=False)
         return EXIT_INTERRUPTED
     history.append(answer["history"])
     return 0

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from meshnet.kernel.boot.choose import KernelChoice
 from meshnet.lab.control.wire import Json
+from meshnet.model import short_id
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -50,7 +51,7 @@ def status_table(status: Json) -> None:
         services = table("SERVICE", "REPLICAS", "IMAGE", "PORTS", "VIP")
         for service in status["services"]:
             replicas = f"{service['running']}/{service['replicas']}"
-            vips = ", ".join(f"{address} ({network})" for network, address in service["vips"].items())
+            vips = ", ".join(f"{address.split('/')[0]} ({network})" for network, address in service["vips"].items())
             services.add_row(service["name"], replicas, service["image"], ", ".join(service["ports"]), vips)
         out.print(services)
     if status["tasks"]:
@@ -58,8 +59,14 @@ def status_table(status: Json) -> None:
         for task in status["tasks"]:
             addresses = ", ".join(f"{address} ({network})" for network, address in task["addresses"].items())
             state = f"{task['state']} {task['message']}".strip()
-            tasks.add_row(task["name"], task["node"] or "", task["container"], state, addresses)
+            tasks.add_row(_short(task["name"]), task["node"] or "", task["hostname"], state, addresses)
         out.print(tasks)
+
+
+def _short(task: str) -> str:
+    """A task's name with its id cut as ``docker ps`` cuts ids."""
+    service, slot, task_id = task.rsplit(".", 2)
+    return f"{service}.{slot}.{short_id(task_id)}"
 
 
 def welcome(status: Json, seconds: float) -> None:
@@ -72,7 +79,7 @@ def welcome(status: Json, seconds: float) -> None:
 
 
 def table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, no_wrap=not out.is_terminal, overflow="fold")
+        table.add_column(column, overflow="fold")
     return table

@@ -9,6 +9,7 @@ import os
 import sys
 import tty
 from pathlib import Path
+from typing import NoReturn
 
 from meshnet.kernel.boot import view
 
@@ -16,7 +17,7 @@ NO_OUTPUT = "-"
 _SERIAL_LINE = "/dev/ttyS0"
 
 
-def main() -> int:
+def main() -> NoReturn:
     folder, output = sys.argv[1:3]  # user-mode Linux appends a word of its own
     link = os.open(_SERIAL_LINE, os.O_RDWR | os.O_NOCTTY)
     tty.setraw(link)
@@ -25,8 +26,8 @@ def main() -> int:
     sys.modules["ssl"] = None  # type: ignore[assignment]  # asyncio does without, and OpenSSL takes 0.2 s to load here
     from meshnet.lab.server.main import serve
 
-    return serve(link)
+    serve(link)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -85,9 +85,9 @@ class Lab:
             return [str(change) for change in self._kernel.plan(self._want(self._state))]
 
     def repair(self) -> list[str]:
-        """Put right what ``drift`` names; returns what was done. What others added stays."""
+        """Put right what ``drift`` names, what others added included; returns what was done."""
         with self._change:
-            return [str(change) for change in self._kernel.apply(self._want(self._state), look=True)]
+            return [str(change) for change in self._kernel.apply(self._want(self._state), strict=True)]
 
     def status(self) -> Json:
         """Nodes, services, tasks, and what to try, as plain values."""

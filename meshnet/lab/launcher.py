@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from meshnet.errors import LabError, MachineError
 from meshnet.kernel.boot import uml, view, walls
@@ -117,7 +118,7 @@ class LabProcess:
             self._claim.release()
 
 
-def _serve_on_host(ours: socket.socket, theirs: socket.socket, log: int) -> int:
+def _serve_on_host(ours: socket.socket, theirs: socket.socket, log: int) -> NoReturn:
     """The lab's process on the host's kernel: a copy of the launcher, so what it has imported is there already."""
     ours.close()
     signal.set_wakeup_fd(-1)
@@ -129,14 +130,14 @@ def _serve_on_host(ours: socket.socket, theirs: socket.socket, log: int) -> int:
     view.enter_host()
     from meshnet.lab.server.main import serve
 
-    return serve(theirs.detach())
+    serve(theirs.detach())
 
 
 def _start_uml(ours: socket.socket, theirs: socket.socket, log: int, claim: uml.CpuClaim, output: Path | None) -> _Wall:
     arguments = (str(Path.cwd()), str(output) if output else "-")
     argv = uml.command_line(sys.executable, _GUEST_MODULE, arguments, theirs.fileno())
 
-    def guest(folder: Path, *, walled: bool) -> int:
+    def guest(folder: Path, *, walled: bool) -> NoReturn:
         ours.close()
         if walled:
             view.protect_host(output, folder)

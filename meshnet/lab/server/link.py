@@ -95,6 +95,7 @@ class Link:
         self._decoder = Decoder()
         self._channels: dict[int, Channel] = {}
         self._pending = bytearray()
+        self._idle = asyncio.Event()
         os.set_blocking(fd, False)
         self.loop.add_reader(fd, self._readable)
 
@@ -114,9 +115,11 @@ class Link:
     def forget(self, number: int) -> None:
         self._channels.pop(number, None)
 
-    def flushed(self) -> bool:
-        """Whether everything sent has been handed to the kernel."""
-        return not self._pending
+    async def flushed(self) -> None:
+        """Wait until everything sent has been handed to the kernel."""
+        self._idle.clear()
+        if self._pending:
+            await self._idle.wait()
 
     def _readable(self) -> None:
         try:
@@ -150,4 +153,5 @@ class Link:
             return
         except OSError:
             self._pending.clear()
+        self._idle.set()
         self.loop.remove_writer(self._out)

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
+from typing import NoReturn
 
 from meshnet.errors import InputError, LabError, MeshnetError
 from meshnet.lab.control.client import error_result
@@ -27,12 +28,12 @@ GREETING = b"meshnet\n"
 Work = Callable[[], None]
 
 
-def serve(fd: int) -> int:
-    """Serve the control stream ``fd`` until it ends or the lab is taken down; the process's exit status."""
+def serve(fd: int) -> NoReturn:
+    """Serve the control stream ``fd`` until it ends or the lab is taken down: the process ends there."""
     written = 0
     while written < len(GREETING):
         written += os.write(fd, GREETING[written:])
-    return Server(fd).run()
+    Server(fd).run()
 
 
 class Server:
@@ -40,16 +41,15 @@ class Server:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Work] = queue.SimpleQueue()
         self._loop = asyncio.new_event_loop()
         self._lab: Lab | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def run(self) -> int:
+    def run(self) -> NoReturn:
         threading.Thread(target=self._run_loop, name="loop", daemon=True).start()
-        while (work := self._work.get()) is not None:
-            work()
-        return 0
+        while True:
+            self._work.get()()
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -168,10 +168,10 @@ class Server:
         channel.result({"plan": await asyncio.to_thread(self._require_lab().repair)})
 
     async def _op_down(self, channel: Channel) -> None:
-        """End the lab. What it made ends with this process."""
+        """End the lab, whatever its main thread is busy with. What it made ends with this process."""
         channel.result({})
-        await asyncio.sleep(0)
-        self._work.put(None)
+        await self._link.flushed()
+        os._exit(0)
 
     def _require_lab(self) -> Lab:
         if self._lab is None:
