@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
         json: options.AsJson = False,
         write: Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Keep the figures here.")] = None,
     ) -> None:
-        """Time the article's lab in each kernel: median (least to most) in seconds, and ratio to the kernel's start.
+        """Time the article's lab in each kernel: median (least to most) in seconds.
 
         Example: [bold]meshnet bench --runs 5[/]
         """
@@ -101,12 +101,10 @@ def _print(results: dict[str, list[dict[str, float]]]) -> None:
         cells = []
         for runs in results.values():
             values = [run[measure] for run in runs if measure in run]
-            kernel = statistics.median(run["kernel"] for run in runs)
-            cells.append(_cell(values, kernel) if values else "not measured")
+            cells.append(_cell(values) if values else "not measured")
         table.add_row(f"{measure}: {meaning}", *cells)
     show.out.print(table)
 
 
-def _cell(values: list[float], kernel: float) -> str:
-    middle = statistics.median(values)
-    return f"{middle:.2f} ({min(values):.2f} to {max(values):.2f}), {middle / kernel:.1f} x kernel"
+def _cell(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"

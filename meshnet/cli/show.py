@@ -46,14 +46,14 @@ def status_table(status: Json) -> None:
     nodes = table("NODE", "ROLE", "ADDRESS", "ENGINE", "NAMESPACES")
     for node in status["nodes"]:
         nodes.add_row(node["name"], node["role"], node["address"], node["engine"] or "", " ".join(node["namespaces"]))
-    out.print(nodes)
+    out.print(nodes, "")
     if status["services"]:
         services = table("SERVICE", "REPLICAS", "IMAGE", "PORTS", "VIP")
         for service in status["services"]:
             replicas = f"{service['running']}/{service['replicas']}"
             vips = ", ".join(f"{address.split('/')[0]} ({network})" for network, address in service["vips"].items())
             services.add_row(service["name"], replicas, service["image"], ", ".join(service["ports"]), vips)
-        out.print(services)
+        out.print(services, "")
     if status["tasks"]:
         tasks = table("TASK", "NODE", "CONTAINER", "STATE", "ADDRESSES")
         for task in status["tasks"]:
