@@ -80,7 +80,7 @@ def with_junk(place: tuple[Any, ...], what: Any) -> Any:
     return whole
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(places(WHOLE)), junk)
 def test_any_value_anywhere(place: tuple[Any, ...], what: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:

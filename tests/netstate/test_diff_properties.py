@@ -34,19 +34,19 @@ def _is_of(state: NetState, sysctl: str) -> bool:
     return words[2] != "conf" or words[3] in state.links
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(strategies.worlds, strategies.worlds)
 def test_playing_the_difference_gives_what_is_wanted(want: strategies.World, have: strategies.World) -> None:
     assert comparable(World(have).play(diff(want, have))) == comparable(want)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(strategies.worlds)
 def test_nothing_differs_from_itself(want: strategies.World) -> None:
     assert not diff(want, want)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(strategies.worlds, strategies.worlds)
 def test_without_strangers_it_does_not_matter_what_was_wanted_last(
     want: strategies.World, have: strategies.World
@@ -54,7 +54,7 @@ def test_without_strangers_it_does_not_matter_what_was_wanted_last(
     assert diff(want, have, last=have) == diff(want, have)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(strategies.worlds, strategies.worlds, strategies.worlds)
 def test_what_is_wanted_is_there_afterwards_whatever_strangers_did(
     want: strategies.World, have: strategies.World, last: strategies.World

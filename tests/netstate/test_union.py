@@ -23,7 +23,7 @@ def rules(ruleset: Ruleset) -> list[object]:
     return [*chains, *((*where, rule) for where in chains for rule in ruleset.chain(*where).rules)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(strategies.worlds, strategies.worlds)
 def test_it_has_what_either_has_and_nothing_else(one: strategies.World, other: strategies.World) -> None:
     both = union(one, other)
@@ -32,7 +32,7 @@ def test_it_has_what_either_has_and_nothing_else(one: strategies.World, other: s
         assert contents(state) == contents(one.get(ref, NetState())) | contents(other.get(ref, NetState()))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(strategies.worlds, strategies.worlds)
 def test_where_they_differ_it_has_what_was_to_be(one: strategies.World, other: strategies.World) -> None:
     both = union(one, other)

@@ -106,7 +106,7 @@ def play(engines: tuple[str, ...], asked: list[Action]) -> Run:
     return Run(tuple(states))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(generations, actions)
 def test_swarm_stays_whole(engines: tuple[str, ...], asked: list[Action]) -> None:
     run = play(engines, asked)
