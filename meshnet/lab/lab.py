@@ -40,7 +40,7 @@ class Lab:
         self._without = frozenset(Feature(name) for name in without)
         self._state: ClusterState
         self._kernel: Kernel
-        self._tasks = TaskRunner(Catalogue(), self._home)
+        self._tasks = TaskRunner(Catalogue(spec.images), self._home)
         self._change = threading.Lock()
 
     def bring_up(self, progress: Progress) -> None:

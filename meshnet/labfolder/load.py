@@ -19,6 +19,7 @@ from meshnet.labfolder.rehearsal import Rehearsal
 from meshnet.labfolder.schema import LabFile
 from meshnet.labfolder.topology import Layout, lay_out, parse
 from meshnet.model import Stack
+from meshnet.model.image import CatalogueEntry
 from meshnet.model.lab import LabSpec
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -36,7 +37,8 @@ def load_lab(folder: Path | None = None, overrides: Overrides | None = None) -> 
     file = validated(LabFile, document, document.data)
     where = OPTION_TOPOLOGY if overrides.topology is not None else document.where(("topology",))
     layout = _layout(file, overrides, where)
-    located = _located(files, overrides)
+    images = _images(file, document)
+    located = _located(files, overrides, images)
     machines, warnings = machines_of(file, document, layout, overrides)
     name = _name(file, document, files)
     bare = LabSpec(
@@ -49,6 +51,7 @@ def load_lab(folder: Path | None = None, overrides: Overrides | None = None) -> 
         seed=overrides.seed or file.seed or name,
         needs_netem=layout.needs_netem,
         stack=located.stack,
+        images=images,
     )
     rehearsal = Rehearsal(where, located)
     source = story.Source(file, document, overrides)
@@ -77,13 +80,24 @@ def _layout(file: LabFile, overrides: Overrides, where: str) -> Layout:
     return lay_out(name, parameters, where=where)
 
 
-def _located(files: Folder, overrides: Overrides) -> Located:
+def _images(file: LabFile, document: Document) -> tuple[CatalogueEntry, ...]:
+    """The lab's own images."""
+    found = []
+    for name, image in file.images.items():
+        try:
+            found.append(CatalogueEntry(name, **{**image.model_dump(), "command": tuple(image.command)}))
+        except InputError as error:
+            raise document.error(("images", name), str(error)) from error
+    return tuple(found)
+
+
+def _located(files: Folder, overrides: Overrides, images: tuple[CatalogueEntry, ...]) -> Located:
     """The stack, with images that the catalogue knows and networks that the lab makes."""
     paths = overrides.stacks or ((files.stack,) if files.stack else ())
     if not paths:
         return Located(Stack(), {}, {}, {})
     located = load_located(paths)
-    catalogue = Catalogue()
+    catalogue = Catalogue(images)
     for service in located.stack.services:
         catalogue.check(service.image, where=located.images[service.name])
     for network in located.stack.networks:

@@ -13,6 +13,7 @@ from meshnet.errors import InputError
 from meshnet.labfolder.overrides import parse_generation
 from meshnet.model import Generation
 from meshnet.model.ids import CONTAINER_ID_LENGTH, SWARM_ID_LENGTH
+from meshnet.model.image import STOOD_IN
 
 
 def _generation(value: Any) -> Any:
@@ -97,6 +98,16 @@ class StoryFile(Strict):
     services: Annotated[dict[str, ServiceStoryFile], BeforeValidator(values.settings)] = Field(default_factory=dict)
 
 
+class ImageFile(Strict):
+    """An image of the lab's own; see ``meshnet.model.image.CatalogueEntry``."""
+
+    kind: str
+    port: int | None = None
+    text: str = STOOD_IN
+    command: values.Words = Field(default_factory=list)
+    port_variable: str | None = None
+
+
 class LabFile(Strict):
     name: str = ""
     topology: Annotated[str, BeforeValidator(_topology)] = "swarm"
@@ -104,4 +115,5 @@ class LabFile(Strict):
     engine: GenerationText = Generation.G20_10
     seed: values.Text = ""
     nodes: Annotated[dict[str, NodeFile], BeforeValidator(values.settings)] = Field(default_factory=dict)
+    images: Annotated[dict[str, ImageFile], BeforeValidator(values.settings)] = Field(default_factory=dict)
     story: StoryFile = StoryFile()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
+from meshnet.model.image import CatalogueEntry
 from meshnet.model.node import Generation, NodeRole
 from meshnet.model.stack import Stack
 from meshnet.model.story import Story
@@ -33,7 +34,8 @@ class LabSpec:
 
     ``topology`` and ``parameters`` say what Mininet builds; ``hosts`` are all of its hosts, ``machines`` those of them
     that join the swarm, in that order, and ``underlay`` the subnets they stand in. ``warnings`` are sentences for the
-    user. ``ingress`` is the subnet asked for the ingress network, or None for the engine's own choice.
+    user. ``images`` are the lab's own, looked at before the catalogue's.
+    ``ingress`` is the subnet asked for the ingress network, or None for the engine's own choice.
     """
 
     name: str
@@ -47,6 +49,7 @@ class LabSpec:
     needs_netem: bool = False
     stack: Stack = field(default_factory=Stack)
     story: Story = field(default_factory=Story)
+    images: tuple[CatalogueEntry, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, TypeVar
 
+from meshnet.model.image import CatalogueEntry
 from meshnet.model.lab import LabSpec, Machine
 from meshnet.model.node import Generation, NodeRole
 from meshnet.model.service import EndpointMode, PortConfig, Protocol, PublishMode, ServiceSpec
@@ -30,6 +32,7 @@ def lab_to_json(lab: LabSpec) -> Out:
         "needs_netem": lab.needs_netem,
         "stack": _stack_to_json(lab.stack),
         "story": _story_to_json(lab.story),
+        "images": [asdict(image) for image in lab.images],
         "warnings": list(lab.warnings),
     }
 
@@ -47,6 +50,7 @@ def lab_from_json(value: Plain) -> LabSpec:
         needs_netem=value["needs_netem"],
         stack=_stack_from_json(value["stack"]),
         story=_story_from_json(value["story"]),
+        images=tuple(CatalogueEntry(**{**image, "command": tuple(image["command"])}) for image in value["images"]),
         warnings=tuple(value["warnings"]),
     )
 

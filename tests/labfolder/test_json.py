@@ -24,6 +24,7 @@ from meshnet.model import (
     Story,
     TaskStory,
 )
+from meshnet.model.image import CatalogueEntry
 from meshnet.model.lab import LabSpec, Machine
 
 WHOLE = LabSpec(
@@ -79,6 +80,7 @@ WHOLE = LabSpec(
             )
         },
     ),
+    images=(CatalogueEntry("example/echo", "http", 7000, "{request}", ("run",), "PORT"),),
     warnings=("and this",),
 )
 

@@ -3,51 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import cast
 
 from meshnet.errors import InputError
 from meshnet.lab.workloads.task import Workload
+from meshnet.model.image import KINDS, STOOD_IN, CatalogueEntry
 
 GROUP = "meshnet.workloads"
 """The entry-point group: an image name, and a ``CatalogueEntry``, a ``Workload`` or a class of one."""
 
-KINDS = ("http", "banner", "command")
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
-
-STOOD_IN = "{image} (stood in for by meshnet)\ncontainer {container} on {node}\n"
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueEntry:
-    """One image of a catalogue.
-
-    ``kind`` is
-
-    * ``http``: answers every request on ``port`` with ``text``;
-    * ``banner``: says ``text`` to whoever connects to ``port``, then reads until they go;
-    * ``command``: runs the task's command, or ``command`` where it has none.
-
-    In ``text``, ``{image}``, ``{container}``, ``{node}``, ``{task}`` and (of ``http``) ``{request}`` stand for the
-    image, the short container id, the node, the task's name and the request line. ``port_variable`` is an environment
-    variable that says another port. Raises ``InputError`` when it is not one of these.
-    """
-
-    name: str
-    kind: str
-    port: int | None = None
-    text: str = STOOD_IN
-    command: tuple[str, ...] = ()
-    port_variable: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"image {self.name}: kind is one of {', '.join(KINDS)}, not {self.kind!r}")
-        if self.kind == "command" and not self.command:
-            raise InputError(f"image {self.name}: a command image says which command it runs")
-        if self.kind != "command" and not (isinstance(self.port, int) and 0 < self.port < 65536):
-            raise InputError(f"image {self.name}: port is a number from 1 to 65535, not {self.port!r}")
-
 
 BUILT_IN = (
     CatalogueEntry("jwilder/whoami", "http", 8000, "I'm {container}\n", port_variable="PORT"),

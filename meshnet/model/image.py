@@ -1,0 +1,42 @@
+"""What an image's name stands for, where there is no registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshnet.errors import InputError
+
+KINDS = ("http", "banner", "command")
+
+STOOD_IN = "{image} (stood in for by meshnet)\ncontainer {container} on {node}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One image of a catalogue.
+
+    ``kind`` is
+
+    * ``http``: answers every request on ``port`` with ``text``;
+    * ``banner``: says ``text`` to whoever connects to ``port``, then reads until they go;
+    * ``command``: runs the task's command, or ``command`` where it has none.
+
+    In ``text``, ``{image}``, ``{container}``, ``{node}``, ``{task}`` and (of ``http``) ``{request}`` stand for the
+    image, the short container id, the node, the task's name and the request line. ``port_variable`` is an environment
+    variable that says another port. Raises ``InputError`` when it is not one of these.
+    """
+
+    name: str
+    kind: str
+    port: int | None = None
+    text: str = STOOD_IN
+    command: tuple[str, ...] = ()
+    port_variable: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(f"image {self.name}: kind is one of {', '.join(KINDS)}, not {self.kind!r}")
+        if self.kind == "command" and not self.command:
+            raise InputError(f"image {self.name}: a command image says which command it runs")
+        if self.kind != "command" and not (isinstance(self.port, int) and 0 < self.port < 65536):
+            raise InputError(f"image {self.name}: port is a number from 1 to 65535, not {self.port!r}")
