@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import typer
 from meshnet import __version__
 from meshnet.cli import bench, lab, machine, running, tour
 from meshnet.errors import EXIT_INTERRUPTED, EXIT_USER, MeshnetError
+from meshnet.kernel.boot.needs import path_with_admin_folders
 
 app = typer.Typer(
     name="meshnet",
@@ -38,6 +40,7 @@ def _root(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit status. What follows a ``--`` is a command for the lab, word by word."""
+    os.environ["PATH"] = path_with_admin_folders(os.environ.get("PATH", os.defpath))
     words = list(sys.argv[1:] if argv is None else argv)
     command: list[str] = []
     if "--" in words:

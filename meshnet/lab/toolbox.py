@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshnet.kernel import libc
+from meshnet.kernel.boot.needs import ADMIN_FOLDERS, path_with_admin_folders
 
 FOLDER = Path("/run/meshnet/bin")
 _LOGIN_FOLDER = Path("/usr/local/sbin")
@@ -56,8 +57,6 @@ PATH={folder}:$PATH
 
 _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
-_ADMIN_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-
 
 def install(flavour: str) -> None:
     """Put the commands where every node made afterwards finds them first. ``flavour`` of iptables (``legacy`` or
@@ -67,7 +66,7 @@ def install(flavour: str) -> None:
         file = FOLDER / name
         file.write_text(text)
         file.chmod(0o755)
-    binary = shutil.which(f"xtables-{flavour}-multi", path=os.pathsep.join(_ADMIN_PATH))
+    binary = shutil.which(f"xtables-{flavour}-multi", path=os.pathsep.join(ADMIN_FOLDERS))
     if binary is not None:
         for name in _IPTABLES:
             (FOLDER / name).symlink_to(binary)
@@ -90,10 +89,9 @@ def _cover_login_folder() -> None:
 def node_environment(node: str, client: Mapping[str, str], terminal: str | None) -> dict[str, str]:
     """The environment of a program on ``node``: the client's, with the lab's commands and root's folders in PATH."""
     environment = dict(client)
-    found = environment.get("PATH", os.defpath).split(os.pathsep)
-    path = [str(FOLDER), *found, *(folder for folder in _ADMIN_PATH if folder not in found)]
+    path = path_with_admin_folders(environment.get("PATH", os.defpath))
     environment.update(
-        PATH=os.pathsep.join(path),
+        PATH=f"{FOLDER}{os.pathsep}{path}",
         HOSTNAME=node,
         HOME=str(HOME),
         USER="root",

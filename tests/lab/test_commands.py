@@ -32,6 +32,23 @@ def test_the_tour_holds() -> None:
     assert "15 of 15 steps held" in done.stdout
 
 
+def test_the_tour_holds_on_a_kernel_that_has_everything() -> None:
+    """The host's way of doing it, with user-mode Linux as the host."""
+    done = meshnet("lab", "--kernel", "uml", "--", *MESHNET, "tour", "--kernel", "host")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kernel: this machine's: it has all that is needed" in done.stderr
+    assert "15 of 15 steps held" in done.stdout
+
+
+def test_interrupted_while_coming_up_it_leaves_at_once() -> None:
+    with subprocess.Popen([*MESHNET, "lab", "--", "true"], stderr=subprocess.PIPE, text=True) as lab:
+        assert lab.stderr is not None
+        assert lab.stderr.readline().startswith("kernel: ")
+        lab.send_signal(signal.SIGINT)
+        assert lab.wait() == 130
+        assert lab.stderr.read() == ""
+
+
 def test_a_command_runs_on_the_first_manager_and_gives_its_status_and_streams(tmp_path: Path) -> None:
     script = "hostname; pwd; cat; echo err >&2; exit 7"
     done = meshnet("lab", "--", "sh", "-c", script, stdin="typed\n", cwd=tmp_path)

@@ -38,6 +38,16 @@ WITHOUT: dict[Feature, str] = {
 """What a lab lacks where a feature was gone without."""
 
 
+ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""Where ``ip``, ``iptables`` and the like are; an ordinary user's PATH may not have them."""
+
+
+def path_with_admin_folders(path: str) -> str:
+    """``path`` with the folders of the administrator's tools behind what it has."""
+    found = path.split(os.pathsep)
+    return os.pathsep.join([*found, *(folder for folder in ADMIN_FOLDERS if folder not in found)])
+
+
 @dataclass(frozen=True, slots=True)
 class HostFeatures:
     """``lacking`` says of each missing feature how that was found out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import resource
 import sys
 import threading
 import traceback
@@ -30,6 +31,8 @@ Work = Callable[[], None]
 
 def serve(fd: int) -> NoReturn:
     """Serve the control stream ``fd`` until it ends or the lab is taken down: the process ends there."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a namespace takes three descriptors, a task some more
     written = 0
     while written < len(GREETING):
         written += os.write(fd, GREETING[written:])
