@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+
+from tests.boot.machine import alive, machine_state, tree
 
 pytestmark = pytest.mark.lab
 
@@ -28,32 +29,6 @@ def lab():
 
 sys.exit(walls.wait(walls.start_within(lab)))
 """
-
-
-def tree(pid: int) -> list[int]:
-    """A process and its descendants, oldest first."""
-    found = [pid]
-    for parent in found:
-        for thread in Path(f"/proc/{parent}/task").glob("*"):
-            found += [int(child) for child in (thread / "children").read_text().split()]
-    return found
-
-
-def machine_state() -> tuple[str, ...]:
-    """What a leak would change: links, namespaces by name, mounts and rules of the machine."""
-    commands = (["ip", "-br", "link"], ["ip", "netns"], ["findmnt", "-rn"], ["iptables-save"])
-    return tuple(subprocess.run(command, capture_output=True, text=True, check=True).stdout for command in commands)
-
-
-def alive(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and state(pid) != "Z"]
-
-
-def state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"
 
 
 @pytest.mark.parametrize("victim", range(5), ids=["launcher", "wall", "init", "lab", "workload"])

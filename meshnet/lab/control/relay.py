@@ -35,6 +35,8 @@ class Relay:
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._writer: asyncio.StreamWriter | None = None
         self._ready = asyncio.Event()
+        self._accepting = threading.Lock()
+        self._over = False
         self._open: dict[int, tuple[_Client, int]] = {}
         self._last = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -48,13 +50,11 @@ class Relay:
 
     def connect(self) -> socket.socket:
         """A client's stream from within this process. ``LabError`` when the lab has ended."""
-        ours, theirs = socket.socketpair()
-        try:
+        with self._accepting:
+            if self._over:
+                raise LabError("the lab has ended")
+            ours, theirs = socket.socketpair()
             self._loop.call_soon_threadsafe(self._accept, theirs)
-        except RuntimeError as error:  # the loop is closed
-            ours.close()
-            theirs.close()
-            raise LabError("the lab has ended") from error
         return ours
 
     def announce(self, name: str) -> None:
@@ -69,6 +69,9 @@ class Relay:
 
     async def _carry_until_the_end(self) -> None:
         await self._carry_from_lab()
+        with self._accepting:
+            self._over = True
+        await asyncio.sleep(0)  # those accepted before that get a task, which ends with the others
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
