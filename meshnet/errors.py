@@ -5,6 +5,7 @@
     MeshnetError
     ├── UserError            the user's input or machine is at fault; exit status 2
     │   ├── InputError       a file, an option or an argument is wrong, and where
+    │   │   └── RefusedError the swarm or an engine refuses a request, in Docker's words and with its kind of refusal
     │   ├── MachineError     the machine lacks something, and what would mend it
     │   └── NoSuchLabError   no running lab answers to that name
     ├── AllocationError      the swarm has no address, port or network number left, or two ask for one
@@ -15,6 +16,8 @@ Every message is one sentence that says what was expected, what was found and wh
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 EXIT_DONE = 0
 EXIT_CHECK_FAILED = 1
@@ -43,6 +46,27 @@ class InputError(UserError):
     def __init__(self, message: str, *, where: str | None = None) -> None:
         super().__init__(f"{where}: {message}" if where else message)
         self.where = where
+
+
+class Refusal(StrEnum):
+    """Kinds of refusal, by the names that swarmkit's answers carry (``rpc error: code = NotFound desc = ...``)."""
+
+    INVALID_ARGUMENT = "InvalidArgument"
+    FAILED_PRECONDITION = "FailedPrecondition"
+    NOT_FOUND = "NotFound"
+    ALREADY_EXISTS = "AlreadyExists"
+    PERMISSION_DENIED = "PermissionDenied"
+    UNAVAILABLE = "Unavailable"
+    UNIMPLEMENTED = "Unimplemented"
+    UNKNOWN = "Unknown"
+
+
+class RefusedError(InputError):
+    """The swarm or an engine refuses a request; the message is Docker's sentence, where it has one."""
+
+    def __init__(self, message: str, kind: Refusal = Refusal.INVALID_ARGUMENT) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class MachineError(UserError):

@@ -39,7 +39,7 @@ def build(file: StackFile, origin: Origin) -> Stack:
     networks = {key: _network(file, key, origin) for key in used}
     services = tuple(_service(file, key, networks, origin) for key in file.services)
     _check_ports(file, origin)
-    return Stack(file.name, tuple(networks.values()), services, tuple(_unused(file, used, origin)))
+    return Stack(file.name, tuple(networks.values()), services, warnings=tuple(_unused(file, used, origin)))
 
 
 def full_name(file: StackFile, key: str) -> str:

@@ -45,7 +45,7 @@ def _service(state: ClusterState, service: Service) -> Json:
         "name": service.spec.name,
         "image": service.spec.image,
         "replicas": service.spec.replicas,
-        "running": sum(1 for _ in state.running_tasks(service=service.id)),
+        "running": sum(1 for _ in state.placed_tasks(service=service.id)),
         "ports": [str(port) for port in service.ports],
         "vips": {_name(state, network): str(vip) for network, vip in service.vips.items()},
     }
@@ -61,7 +61,7 @@ def _task(state: ClusterState, task: Task) -> Json:
         "hostname": task.hostname,
         "sandbox": task.sandbox_file,
         "state": task.state.name.lower(),
-        "message": task.message,
+        "message": task.error or task.message,
         "addresses": {_name(state, attachment.network): str(attachment.address) for attachment in task.attachments},
     }
 
@@ -76,7 +76,7 @@ def _hints(spec: LabSpec, state: ClusterState, addresses: dict[str, str]) -> lis
     hints = []
     for service in state.services.values():
         for port in service.ingress_ports[:1]:
-            busy = {task.node for task in state.running_tasks(service=service.id)}
+            busy = {task.node for task in state.placed_tasks(service=service.id)}
             node = next((candidate for candidate in state.nodes.values() if candidate.id not in busy), node)
             outside = next((name for name in spec.hosts if state.node_named(name) is None), None)
             hints.append(f"{node.name} curl -s 127.0.0.1:{port.published}")

@@ -24,13 +24,13 @@ class TaskRunner:
 
     def stop_gone(self, state: ClusterState) -> None:
         """End the workloads of tasks that no longer run: before their namespaces go."""
-        wanted = {task.id for task in state.running_tasks()}
+        wanted = {task.id for task in state.placed_tasks()}
         for task in [task for task in self._running if task not in wanted]:
             self._running.pop(task).stop()
 
     async def start_new(self, state: ClusterState, namespaces: Namespaces) -> None:
         """Start the workloads of tasks that are new: their namespaces are there and their rules in place."""
-        new = [task for task in state.running_tasks() if task.id not in self._running]
+        new = [task for task in state.placed_tasks() if task.id not in self._running]
         started = await asyncio.gather(*(self._start(state, task, namespaces) for task in new))
         self._running.update({task.id: running for task, running in zip(new, started, strict=True)})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from meshnet.kernel import libc
 from meshnet.kernel.boot.needs import ADMIN_FOLDERS, path_with_admin_folders
+from meshnet.lab.docker_client import without_users_docker
 
 FOLDER = Path("/run/meshnet/bin")
 _LOGIN_FOLDER = Path("/usr/local/sbin")
@@ -58,9 +59,10 @@ PATH={folder}:$PATH
 _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
 
-def install(flavour: str) -> None:
+def install(flavour: str, docker: Path | None = None) -> None:
     """Put the commands where every node made afterwards finds them first. ``flavour`` of iptables (``legacy`` or
-    ``nft``) is the one the lab's rules are made with; the machine's own choice of the two is left as it is."""
+    ``nft``) is the one the lab's rules are made with; the machine's own choice of the two is left as it is. ``docker``
+    is the client to have."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in (("sudo", _SUDO), ("apt-get", _APT_GET), ("apt", _APT_GET)):
         file = FOLDER / name
@@ -70,6 +72,8 @@ def install(flavour: str) -> None:
     if binary is not None:
         for name in _IPTABLES:
             (FOLDER / name).symlink_to(binary)
+    if docker is not None:
+        (FOLDER / "docker").symlink_to(docker)
     HOME.mkdir(exist_ok=True)
     (HOME / ".bashrc").write_text(_RC.format(folder=FOLDER))
     if _LOGIN_FOLDER.is_dir():
@@ -87,8 +91,9 @@ def _cover_login_folder() -> None:
 
 
 def node_environment(node: str, client: Mapping[str, str], terminal: str | None) -> dict[str, str]:
-    """The environment of a program on ``node``: the client's, with the lab's commands and root's folders in PATH."""
-    environment = dict(client)
+    """The environment of a program on ``node``: the client's, with the lab's commands and root's folders in PATH, and
+    the node's engine for the user's own."""
+    environment = without_users_docker(client)
     path = path_with_admin_folders(environment.get("PATH", os.defpath))
     environment.update(
         PATH=f"{FOLDER}{os.pathsep}{path}",

@@ -28,7 +28,7 @@ class Rehearsal:
         """Deploy all of it. Returns a sentence for each task that finds no node; raises ``InputError``."""
         state = self._play(spec, iter(deploy(spec.stack)))
         return tuple(
-            f"{self._located.services[task.service_name]}: {task.service_name}.{task.slot} waits: {task.message}"
+            f"{self._located.services[task.service_name]}: {task.service_name}.{task.slot} waits: {task.error}"
             for task in state.tasks.values()
             if task.node is None
         )

@@ -78,7 +78,7 @@ class SwarmView:
         self.backends: dict[tuple[ServiceId, NetworkId], list[IPv4Address]] = defaultdict(list)
         for node in state.nodes.values():
             self._add_balancers(node)
-        for task in state.running_tasks():
+        for task in state.placed_tasks():
             if task.node is not None:
                 self._add_task(task, state.nodes[task.node])
 

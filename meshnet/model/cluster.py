@@ -6,20 +6,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from meshnet.model.ids import NetworkId, NodeId, ServiceId, TaskId
+from meshnet.model.bridge import BridgeNetwork
+from meshnet.model.container import Container
+from meshnet.model.ids import ContainerId, NetworkId, NodeId, ServiceId, TaskId
 from meshnet.model.network import Network
-from meshnet.model.node import Node, NodeRole
+from meshnet.model.node import Membership, Node
 from meshnet.model.service import Protocol, Service
+from meshnet.model.stored import Stored, StoredId
 from meshnet.model.story import Story
+from meshnet.model.swarm import Swarm
 from meshnet.model.task import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Why one version came after another: ``version`` is the one it led to."""
+    """Why one version came after another: ``version`` is the one it led to, ``time`` when (nanoseconds)."""
 
     version: int
     reason: str
+    time: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,11 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """Everything the swarm knows. Mappings are never changed in place. ``story`` is what of a lab's story has not come
-    true yet."""
+    """Everything the swarm and its engines know. Mappings are never changed in place.
+
+    ``swarm`` is None before machines have formed one. ``containers`` and ``bridges`` are each one node's own.
+    ``events`` are the latest; ``story`` is what of a lab's story has not come true yet.
+    """
 
     counters: Counters
     version: int = 0
@@ -53,6 +61,10 @@ class ClusterState:
     networks: Mapping[NetworkId, Network] = field(default_factory=dict)
     services: Mapping[ServiceId, Service] = field(default_factory=dict)
     tasks: Mapping[TaskId, Task] = field(default_factory=dict)
+    stored: Mapping[StoredId, Stored] = field(default_factory=dict)
+    containers: Mapping[ContainerId, Container] = field(default_factory=dict)
+    bridges: Mapping[NetworkId, BridgeNetwork] = field(default_factory=dict)
+    swarm: Swarm | None = None
     events: tuple[Event, ...] = ()
     story: Story = field(default_factory=Story)
 
@@ -64,10 +76,13 @@ class ClusterState:
     @property
     def leader(self) -> Node:
         """The manager that decides for the swarm: the first."""
-        return next(node for node in self.nodes.values() if node.role is NodeRole.MANAGER)
+        return next(node for node in self.nodes.values() if node.manages)
 
     def node_named(self, name: str) -> Node | None:
-        return next((node for node in self.nodes.values() if node.name == name), None)
+        """The machine of that name, whether it is in the swarm or not; not a record of one that left."""
+        return next(
+            (node for node in self.nodes.values() if node.name == name and node.membership is not Membership.LEFT), None
+        )
 
     def service_named(self, name: str) -> Service | None:
         return next((service for service in self.services.values() if service.spec.name == name), None)
@@ -75,10 +90,10 @@ class ClusterState:
     def network_named(self, name: str) -> Network | None:
         return next((network for network in self.networks.values() if network.name == name), None)
 
-    def running_tasks(self, *, node: NodeId | None = None, service: ServiceId | None = None) -> Iterator[Task]:
+    def placed_tasks(self, *, node: NodeId | None = None, service: ServiceId | None = None) -> Iterator[Task]:
         """Tasks that hold their place in the kernel, in the order they were made."""
         for task in self.tasks.values():
-            if not task.running:
+            if not task.placed:
                 continue
             if node is not None and task.node != node:
                 continue

@@ -35,6 +35,7 @@ class LabSpec:
     ``topology`` and ``parameters`` say what Mininet builds; ``hosts`` are all of its hosts, ``machines`` those of them
     that join the swarm, in that order, and ``underlay`` the subnets they stand in. ``warnings`` are sentences for the
     user. ``images`` are the lab's own, looked at before the catalogue's.
+    Without ``forms_swarm`` the machines wait for somebody's ``docker swarm init``, and there is no stack.
     ``ingress`` is the subnet asked for the ingress network, or None for the engine's own choice.
     """
 
@@ -47,6 +48,7 @@ class LabSpec:
     seed: str
     ingress: IPv4Network | None = None
     needs_netem: bool = False
+    forms_swarm: bool = True
     stack: Stack = field(default_factory=Stack)
     story: Story = field(default_factory=Story)
     images: tuple[CatalogueEntry, ...] = ()

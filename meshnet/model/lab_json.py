@@ -1,243 +1,83 @@
-"""``LabSpec`` to plain values and back. Each class is written out: what reads this shall start fast."""
+"""``LabSpec`` to plain values and back, by what its classes say of their fields."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from meshnet.model.image import CatalogueEntry
-from meshnet.model.lab import LabSpec, Machine
-from meshnet.model.node import Generation, NodeRole
-from meshnet.model.service import EndpointMode, PortConfig, Protocol, PublishMode, ServiceSpec
-from meshnet.model.stack import NetworkSpec, Stack
-from meshnet.model.story import NetworkStory, NodeStory, ServiceStory, Story, TaskStory
+from meshnet.model.lab import LabSpec
 
 Plain = Mapping[str, Any]
-Out = dict[str, Any]
-T = TypeVar("T")
+Reader = Callable[[Any], Any]
+
+_ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network)
 
 
-def lab_to_json(lab: LabSpec) -> Out:
-    return {
-        "name": lab.name,
-        "topology": lab.topology,
-        "parameters": dict(lab.parameters),
-        "machines": [_machine_to_json(machine) for machine in lab.machines],
-        "hosts": list(lab.hosts),
-        "underlay": [str(subnet) for subnet in lab.underlay],
-        "seed": lab.seed,
-        "ingress": _text(lab.ingress),
-        "needs_netem": lab.needs_netem,
-        "stack": _stack_to_json(lab.stack),
-        "story": _story_to_json(lab.story),
-        "images": [asdict(image) for image in lab.images],
-        "warnings": list(lab.warnings),
-    }
+def lab_to_json(lab: LabSpec) -> dict[str, Any]:
+    """As ``json`` takes it: addresses as text, bytes as hexadecimal digits, keys as strings."""
+    plain: dict[str, Any] = _plain(lab)
+    return plain
 
 
 def lab_from_json(value: Plain) -> LabSpec:
-    return LabSpec(
-        name=value["name"],
-        topology=value["topology"],
-        parameters=dict(value["parameters"]),
-        machines=tuple(_machine_from_json(machine) for machine in value["machines"]),
-        hosts=tuple(value["hosts"]),
-        underlay=tuple(IPv4Network(subnet) for subnet in value["underlay"]),
-        seed=value["seed"],
-        ingress=_made(IPv4Network, value["ingress"]),
-        needs_netem=value["needs_netem"],
-        stack=_stack_from_json(value["stack"]),
-        story=_story_from_json(value["story"]),
-        images=tuple(CatalogueEntry(**{**image, "command": tuple(image["command"])}) for image in value["images"]),
-        warnings=tuple(value["warnings"]),
-    )
+    """The inverse of ``lab_to_json``."""
+    lab: LabSpec = _reader(LabSpec)(value)
+    return lab
 
 
-def _machine_to_json(machine: Machine) -> Out:
-    return {
-        "name": machine.name,
-        "role": str(machine.role),
-        "address": str(machine.address),
-        "generation": str(machine.generation),
-        "gwbridge": _text(machine.gwbridge),
-        "labels": dict(machine.labels),
-    }
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, _ADDRESSES):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return value
 
 
-def _machine_from_json(value: Plain) -> Machine:
-    return Machine(
-        name=value["name"],
-        role=NodeRole(value["role"]),
-        address=IPv4Interface(value["address"]),
-        generation=Generation(value["generation"]),
-        gwbridge=_made(IPv4Network, value["gwbridge"]),
-        labels=dict(value["labels"]),
-    )
+@cache
+def _reader(hint: Any) -> Reader:
+    """What makes a value of a field's type of its plain form."""
+    if is_dataclass(hint):
+        return _dataclass_reader(hint)
+    if hint is bytes:
+        return bytes.fromhex
+    if isinstance(hint, type) and issubclass(hint, (Enum, *_ADDRESSES)):
+        return hint
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return _tuple_reader(_reader(arguments[0]))
+    if origin is Mapping:
+        return _mapping_reader(arguments[0], _reader(arguments[1]))
+    if origin in (Union, UnionType) and type(None) in arguments:
+        return _optional_reader(_reader(next(each for each in arguments if each is not type(None))))
+    return lambda value: value
 
 
-def _stack_to_json(stack: Stack) -> Out:
-    return {
-        "name": stack.name,
-        "networks": [_network_to_json(network) for network in stack.networks],
-        "services": [_service_to_json(service) for service in stack.services],
-        "warnings": list(stack.warnings),
-    }
+def _dataclass_reader(made: Any) -> Reader:
+    readers = {name: _reader(hint) for name, hint in get_type_hints(made).items()}
+    return lambda value: made(**{name: readers[name](each) for name, each in value.items()})
 
 
-def _stack_from_json(value: Plain) -> Stack:
-    return Stack(
-        name=value["name"],
-        networks=tuple(_network_from_json(network) for network in value["networks"]),
-        services=tuple(_service_from_json(service) for service in value["services"]),
-        warnings=tuple(value["warnings"]),
-    )
+def _tuple_reader(read: Reader) -> Reader:
+    return lambda value: tuple(read(each) for each in value)
 
 
-def _network_to_json(network: NetworkSpec) -> Out:
-    return {
-        "name": network.name,
-        "subnet": _text(network.subnet),
-        "options": dict(network.options),
-        "labels": dict(network.labels),
-        "attachable": network.attachable,
-        "internal": network.internal,
-        "external": network.external,
-    }
+def _mapping_reader(key: Any, read: Reader) -> Reader:
+    made = key if key is int else str
+    return lambda value: {made(name): read(each) for name, each in value.items()}
 
 
-def _network_from_json(value: Plain) -> NetworkSpec:
-    return NetworkSpec(
-        name=value["name"],
-        subnet=_made(IPv4Network, value["subnet"]),
-        options=dict(value["options"]),
-        labels=dict(value["labels"]),
-        attachable=value["attachable"],
-        internal=value["internal"],
-        external=value["external"],
-    )
-
-
-def _service_to_json(service: ServiceSpec) -> Out:
-    return {
-        "name": service.name,
-        "image": service.image,
-        "command": list(service.command),
-        "args": list(service.args),
-        "env": list(service.env),
-        "replicas": service.replicas,
-        "networks": list(service.networks),
-        "aliases": {network: list(names) for network, names in service.aliases.items()},
-        "ports": [_port_to_json(port) for port in service.ports],
-        "endpoint_mode": str(service.endpoint_mode),
-        "constraints": list(service.constraints),
-        "labels": dict(service.labels),
-        "container_labels": dict(service.container_labels),
-        "pins": [[slot, node] for slot, node in service.pins.items()],
-    }
-
-
-def _service_from_json(value: Plain) -> ServiceSpec:
-    return ServiceSpec(
-        name=value["name"],
-        image=value["image"],
-        command=tuple(value["command"]),
-        args=tuple(value["args"]),
-        env=tuple(value["env"]),
-        replicas=value["replicas"],
-        networks=tuple(value["networks"]),
-        aliases={network: tuple(names) for network, names in value["aliases"].items()},
-        ports=tuple(_port_from_json(port) for port in value["ports"]),
-        endpoint_mode=EndpointMode(value["endpoint_mode"]),
-        constraints=tuple(value["constraints"]),
-        labels=dict(value["labels"]),
-        container_labels=dict(value["container_labels"]),
-        pins=dict(value["pins"]),
-    )
-
-
-def _port_to_json(port: PortConfig) -> Out:
-    return {
-        "target": port.target,
-        "published": port.published,
-        "protocol": str(port.protocol),
-        "mode": str(port.mode),
-    }
-
-
-def _port_from_json(value: Plain) -> PortConfig:
-    return PortConfig(
-        target=value["target"],
-        published=value["published"],
-        protocol=Protocol(value["protocol"]),
-        mode=PublishMode(value["mode"]),
-    )
-
-
-def _story_to_json(story: Story) -> Out:
-    return {
-        "nodes": {name: {"id": node.id, "ingress": _text(node.ingress)} for name, node in story.nodes.items()},
-        "networks": {name: {"id": network.id, "vni": network.vni} for name, network in story.networks.items()},
-        "services": {
-            name: {
-                "id": service.id,
-                "vips": _texts(service.vips),
-                "tasks": [[slot, _task_to_json(task)] for slot, task in service.tasks.items()],
-            }
-            for name, service in story.services.items()
-        },
-    }
-
-
-def _story_from_json(value: Plain) -> Story:
-    return Story(
-        nodes={
-            name: NodeStory(node["id"], _made(IPv4Address, node["ingress"])) for name, node in value["nodes"].items()
-        },
-        networks={name: NetworkStory(network["id"], network["vni"]) for name, network in value["networks"].items()},
-        services={
-            name: ServiceStory(
-                id=service["id"],
-                vips=_addresses(service["vips"]),
-                tasks={slot: _task_from_json(task) for slot, task in service["tasks"]},
-            )
-            for name, service in value["services"].items()
-        },
-    )
-
-
-def _task_to_json(task: TaskStory) -> Out:
-    return {
-        "id": task.id,
-        "container": task.container,
-        "sandbox": task.sandbox,
-        "addresses": _texts(task.addresses),
-        "gateway": _text(task.gateway),
-    }
-
-
-def _task_from_json(value: Plain) -> TaskStory:
-    return TaskStory(
-        id=value["id"],
-        container=value["container"],
-        sandbox=value["sandbox"],
-        addresses=_addresses(value["addresses"]),
-        gateway=_made(IPv4Address, value["gateway"]),
-    )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _texts(values: Mapping[str, IPv4Address]) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items()}
-
-
-def _addresses(values: Mapping[str, str]) -> dict[str, IPv4Address]:
-    return {name: IPv4Address(value) for name, value in values.items()}
-
-
-def _made(kind: Callable[[str], T], value: str | None) -> T | None:
-    return None if value is None else kind(value)
+def _optional_reader(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from meshnet.model.ids import NetworkId
+from meshnet.model.meta import Meta
 
 OVERLAY_MTU = 1450
 """1500 less 50 bytes of VXLAN; docker-swarm-facts section 1.3."""
@@ -35,6 +36,7 @@ class Network:
     mtu: int = OVERLAY_MTU
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    meta: Meta = field(default_factory=Meta, compare=False)
 
     @property
     def overlay_file(self) -> str:

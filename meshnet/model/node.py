@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from meshnet.model.ids import ContainerId, NetworkId, NodeId, ServiceId
+from meshnet.model.meta import Meta
 
 INGRESS_SBOX = "ingress-sbox"
 """The container id that libnetwork gives the ingress sandbox; its key in ``EngineState.gateways``."""
@@ -33,6 +34,25 @@ class Availability(StrEnum):
     ACTIVE = "active"
     PAUSE = "pause"
     DRAIN = "drain"
+
+
+class NodeStatus(StrEnum):
+    """Whether the managers hear of a node. One that left stays in their list as ``down`` until it is removed."""
+
+    READY = "ready"
+    DOWN = "down"
+
+
+class Membership(StrEnum):
+    """Where a machine stands to the swarm: not in it (yet, or any more), in it, or the record of one that left.
+
+    A machine that leaves goes on as a record of its own that is ``outside``, and joins again under a new id, as in
+    Docker: the ``left`` one is what the managers' list keeps.
+    """
+
+    OUTSIDE = "outside"
+    MEMBER = "member"
+    LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +85,7 @@ class Node:
     """One machine of the swarm. ``address`` is its underlay address: data path, control plane and VTEP.
 
     ``attachments`` holds the node's load-balancer address on each network it takes part in (ingress from the start, a
-    user network while a task of it runs here).
+    user network while a task of it runs here). ``spec_name`` is what ``docker node update`` may call it besides.
     """
 
     id: NodeId
@@ -77,6 +97,20 @@ class Node:
     availability: Availability = Availability.ACTIVE
     labels: Mapping[str, str] = field(default_factory=dict)
     attachments: Mapping[NetworkId, IPv4Interface] = field(default_factory=dict)
+    membership: Membership = Membership.MEMBER
+    status: NodeStatus = NodeStatus.READY
+    spec_name: str = ""
+    meta: Meta = field(default_factory=Meta, compare=False)
+
+    @property
+    def member(self) -> bool:
+        """Whether it is in the swarm now."""
+        return self.membership is Membership.MEMBER
+
+    @property
+    def manages(self) -> bool:
+        """Whether it is one of the swarm's managers now."""
+        return self.member and self.role is NodeRole.MANAGER
 
     def gateway(self, owner: ContainerId | str) -> IPv4Interface | None:
         """``owner``'s address on this node's ``docker_gwbridge``, if it has a leg there."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from meshnet.model.service import ServiceSpec
+from meshnet.model.stored import StoredKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,23 @@ class NetworkSpec:
     attachable: bool = False
     internal: bool = False
     external: bool = False
+    gateway: IPv4Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpec:
+    """A config or a secret somebody asks for; ``data`` is what it is to hold."""
+
+    kind: StoredKind
+    name: str
+    data: bytes
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Networks and services, in the order they are written. ``name`` is empty for one without a name.
+    """Networks, services, and the configs and secrets they want, in the order they are written. ``name`` is empty for
+    one without a name.
 
     ``warnings`` are sentences about what was read and passed over.
     """
@@ -35,4 +48,5 @@ class Stack:
     name: str = ""
     networks: tuple[NetworkSpec, ...] = ()
     services: tuple[ServiceSpec, ...] = ()
+    files: tuple[StoredSpec, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Interface
 
 from meshnet.model.ids import ContainerId, NetworkId, NodeId, ServiceId, TaskId, short_id
+from meshnet.model.meta import Meta
+from meshnet.model.service import PortConfig, ServiceSpec
 
 
 class TaskState(IntEnum):
@@ -40,31 +42,54 @@ class Attachment:
 class Task:
     """One copy of a service. ``attachments`` are in the order Docker joins them: ingress first, then user networks.
 
-    ``node`` is None while no node fits, and ``message`` then says why.
+    ``spec`` is the service's as it was when the task was made, ``ports`` the service's then (a host-mode port has its
+    node's choice of number once it runs). A global service's tasks have slot 0. ``node`` is None while no node fits,
+    and ``error`` then says why. ``state`` is where it stands, since ``since`` (nanoseconds), ``message`` says so in
+    Docker's words; ``desired`` is where it is to come to. ``start_after`` holds a replacement back.
+
+    On its way out (``desired`` above running) its backends first get weight 0 until ``drain_until``; from then on it is
+    ``stopping``: its container has been asked to end.
     """
 
     id: TaskId
     service: ServiceId
-    service_name: str
+    spec: ServiceSpec
     slot: int
-    image: str
     container: ContainerId
     sandbox: str
     node: NodeId | None = None
+    ports: tuple[PortConfig, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    spec_version: int = 0
     state: TaskState = TaskState.NEW
     desired: TaskState = TaskState.RUNNING
-    attachments: tuple[Attachment, ...] = ()
+    since: int = 0
     message: str = ""
+    error: str = ""
+    pid: int = 0
+    exit_code: int | None = None
+    start_after: int | None = None
+    drain_until: int | None = None
+    stopping: bool = False
+    meta: Meta = field(default_factory=Meta, compare=False)
+
+    @property
+    def service_name(self) -> str:
+        return self.spec.name
+
+    @property
+    def image(self) -> str:
+        return self.spec.image
 
     @property
     def name(self) -> str:
-        """The container's name: ``whoami.1.<task id>``."""
-        return f"{self.service_name}.{self.slot}.{self.id}"
+        """The container's name: ``whoami.1.<task id>``, a global service's ``whoami.<node id>.<task id>``."""
+        return f"{self.spec.name}.{self.slot or self.node}.{self.id}"
 
     @property
     def hostname(self) -> str:
-        """Its host name: the short container id."""
-        return short_id(self.container)
+        """Its host name: the short container id, unless the service says another."""
+        return self.spec.hostname or short_id(self.container)
 
     @property
     def sandbox_file(self) -> str:
@@ -72,9 +97,24 @@ class Task:
         return short_id(self.sandbox)
 
     @property
-    def running(self) -> bool:
-        """Whether it holds its place in the kernel: scheduled, and not on its way out."""
-        return self.node is not None and self.state is TaskState.RUNNING
+    def placed(self) -> bool:
+        """Whether it has a network namespace in the kernel: from its start until its container has ended."""
+        return self.node is not None and TaskState.STARTING <= self.state <= TaskState.RUNNING
+
+    @property
+    def balanced(self) -> bool:
+        """Whether balancers send it connections that exist already; new ones come only to one that ``serves``."""
+        return self.placed and not self.stopping
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is a backend for new connections, and the resolver gives its address."""
+        return self.placed and self.desired <= TaskState.RUNNING
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to its end, whichever."""
+        return self.state > TaskState.RUNNING
 
     def address_on(self, network: NetworkId) -> IPv4Interface | None:
         """Its address on ``network``, or None where it isn't on it."""

@@ -22,18 +22,23 @@ from meshnet.model.ids import container_id, swarm_id
 
 
 class Draft:
-    """The tables of a ``ClusterState``, open for changes. Dropped if the command fails: the state it began from is as
-    it was."""
+    """The tables of a ``ClusterState``, open for changes at the instant ``now`` (nanoseconds). Dropped if the command
+    fails: the state it began from is as it was."""
 
-    def __init__(self, state: ClusterState) -> None:
+    def __init__(self, state: ClusterState, now: int = 0) -> None:
         counters = state.counters
         self._before = state
+        self.now = now
         self._serial = counters.serial
         self.story = state.story
         self.nodes = dict(state.nodes)
         self.networks = dict(state.networks)
         self.services = dict(state.services)
         self.tasks = dict(state.tasks)
+        self.stored = dict(state.stored)
+        self.containers = dict(state.containers)
+        self.bridges = dict(state.bridges)
+        self.swarm = state.swarm
         self.next_vni = counters.next_vni
         self.last_subnet = counters.last_subnet
         self.last_port = dict(counters.last_port)
@@ -62,7 +67,11 @@ class Draft:
             networks=self.networks,
             services=self.services,
             tasks=self.tasks,
-            events=(*self._before.events, Event(version, reason)),
+            stored=self.stored,
+            containers=self.containers,
+            bridges=self.bridges,
+            swarm=self.swarm,
+            events=(*self._before.events, Event(version, reason, self.now)),
             story=self.story,
         )
 
@@ -96,4 +105,4 @@ class Draft:
 
     def tasks_on(self, node: NodeId) -> Iterator[Task]:
         """The tasks that hold their place on a node, in the order they were made."""
-        return (task for task in self.tasks.values() if task.node == node and task.running)
+        return (task for task in self.tasks.values() if task.node == node and task.placed)

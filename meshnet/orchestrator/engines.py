@@ -101,7 +101,7 @@ def _with_marks(draft: Draft, node: Node, engine: EngineState) -> EngineState:
 
 def _balanced_pairs(draft: Draft, node: Node) -> Iterator[tuple[ServiceId, NetworkId]]:
     for task in draft.tasks.values():
-        if task.running:
+        if task.placed:
             for attachment in task.attachments:
                 if attachment.network in node.attachments:
                     yield task.service, attachment.network

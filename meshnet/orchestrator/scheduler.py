@@ -44,10 +44,10 @@ def _place(draft: Draft, task: Task) -> None:
         else:
             failures[failed] += 1
     if not fit:
-        draft.tasks[task.id] = replace(task, message=_explain(hurdles, failures))
+        draft.tasks[task.id] = replace(task, error=_explain(hurdles, failures))
         return
     node = _best(draft, task, service, fit)
-    draft.tasks[task.id] = replace(task, node=node.id, state=TaskState.RUNNING, message="")
+    draft.tasks[task.id] = replace(task, node=node.id, state=TaskState.RUNNING, message="started")
     balancers.join(draft, node.id, [attachment.network for attachment in task.attachments])
 
 
@@ -56,7 +56,7 @@ def _best(draft: Draft, task: Task, service: Service, fit: list[Node]) -> Node:
     pinned = next((node for node in fit if node.name == service.spec.pins.get(task.slot)), None)
     if pinned is not None:
         return pinned
-    held = [other for other in draft.tasks.values() if other.running]
+    held = [other for other in draft.tasks.values() if other.placed]
     of_service = Counter(other.node for other in held if other.service == service.id)
     in_all = Counter(other.node for other in held)
     return min(fit, key=lambda node: (of_service[node.id], in_all[node.id]))

@@ -165,9 +165,9 @@ def _new_task(draft: Draft, service: Service, slot: int) -> Task:
     return Task(
         id=TaskId(draft.new_swarm_id(told.id)),
         service=service.id,
-        service_name=service.spec.name,
+        spec=service.spec,
         slot=slot,
-        image=service.spec.image,
+        ports=service.ports,
         container=draft.new_container_id(told.container),
         sandbox=draft.new_container_id(told.sandbox, "sandbox"),
     )
@@ -182,11 +182,13 @@ def _allocated(draft: Draft, task: Task) -> Task:
             address = addresses.take(draft, network, told.addresses.get(network.name))
         except AllocationError as error:
             _release(draft, attachments)
-            return replace(task, message=str(error))
+            return replace(task, error=str(error))
         attachments.append(Attachment(network_id, address))
     if told.addresses:
         draft.story = draft.story.with_task(task.service_name, task.slot, TaskStory(gateway=told.gateway))
-    return replace(task, state=TaskState.PENDING, attachments=tuple(attachments), message="pending task scheduling")
+    return replace(
+        task, state=TaskState.PENDING, attachments=tuple(attachments), message="pending task scheduling", error=""
+    )
 
 
 def _remove_task(draft: Draft, task: Task) -> None:
@@ -205,7 +207,7 @@ def _keepers_first(draft: Draft, service: Service) -> list[Task]:
     rank = {slot: place for place, slot in enumerate(service.spec.pins)}
     tasks = sorted(
         draft.tasks_of(service),
-        key=lambda task: (not task.running, rank.get(task.slot, len(rank)), task.slot),
+        key=lambda task: (not task.placed, rank.get(task.slot, len(rank)), task.slot),
     )
     copies: Counter[str] = Counter()
     order: dict[TaskId, tuple[bool, int]] = {}

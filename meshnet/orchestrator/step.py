@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import assert_never
 
+from meshnet.errors import Refusal, RefusedError
 from meshnet.model import ClusterState, Service, Task
 from meshnet.orchestrator import balancers, engines, networks, scheduler, services
 from meshnet.orchestrator.commands import (
@@ -18,13 +18,13 @@ from meshnet.orchestrator.commands import (
 from meshnet.orchestrator.draft import Draft
 
 
-def step(state: ClusterState, command: Command) -> ClusterState:
+def step(state: ClusterState, command: Command, now: int = 0) -> ClusterState:
     """The state after ``command``, one version on, with an event that says what happened.
 
     Tasks run as soon as they have a node. Raises ``InputError`` or ``AllocationError`` with Docker's words where it has
     some; ``state`` then stands.
     """
-    draft = Draft(state)
+    draft = Draft(state, now)
     what = _carry_out(draft, command)
     balancers.leave_unused(draft)
     services.allocate_tasks(draft)
@@ -47,7 +47,7 @@ def _carry_out(draft: Draft, command: Command) -> str:
         case RemoveService(name):
             return f"service {_called(services.remove(draft, name))} removed"
         case _:
-            assert_never(command)
+            raise RefusedError(f"the swarm here does not take {type(command).__name__} yet", Refusal.UNIMPLEMENTED)
 
 
 def _called(service: Service) -> str:
@@ -63,7 +63,7 @@ def _moves(state: ClusterState, draft: Draft) -> Iterable[str]:
         if task == state.tasks.get(task.id):
             continue
         if task.node is None:
-            yield f"{_slot(task)} waits: {task.message}"
+            yield f"{_slot(task)} waits: {task.error}"
         else:
             yield f"{_slot(task)} to {draft.nodes[task.node].name}"
 

@@ -36,7 +36,7 @@ def node(state: ClusterState, name: str) -> Node:
 
 
 def task_on(state: ClusterState, node_name: str, service: str) -> Task:
-    return next(task for task in state.running_tasks(node=node(state, node_name).id) if task.service_name == service)
+    return next(task for task in state.placed_tasks(node=node(state, node_name).id) if task.service_name == service)
 
 
 def test_article_is_the_lab_of_no_folder() -> None:
@@ -93,7 +93,7 @@ def test_tasks_are_the_articles(
 
 
 def test_worker1_has_no_task(article: ClusterState) -> None:
-    assert not list(article.running_tasks(node=node(article, WORKER1).id))
+    assert not list(article.placed_tasks(node=node(article, WORKER1).id))
 
 
 def test_vips_ids_and_subnets_are_the_articles(article: ClusterState) -> None:

@@ -9,7 +9,10 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 from meshnet.model import (
+    MINUTE,
+    SECOND,
     EndpointMode,
+    FailureAction,
     Generation,
     NetworkSpec,
     NetworkStory,
@@ -18,11 +21,19 @@ from meshnet.model import (
     PortConfig,
     Protocol,
     PublishMode,
+    RestartCondition,
+    RestartPolicy,
+    ServiceMode,
     ServiceSpec,
     ServiceStory,
     Stack,
+    StoredFile,
+    StoredKind,
+    StoredSpec,
     Story,
     TaskStory,
+    UpdateConfig,
+    UpdateOrder,
 )
 from meshnet.model.image import CatalogueEntry
 from meshnet.model.lab import LabSpec, Machine
@@ -44,11 +55,17 @@ WHOLE = LabSpec(
     hosts=("a", "client"),
     underlay=(IPv4Network("10.20.0.0/24"),),
     seed="7",
+    forms_swarm=False,
     ingress=IPv4Network("10.11.0.0/16"),
     needs_netem=True,
     stack=Stack(
         name="shop",
-        networks=(NetworkSpec("front", IPv4Network("10.0.2.0/24"), {"o": "v"}, {"l": "v"}, True, True, True),),
+        networks=(
+            NetworkSpec(
+                "front", IPv4Network("10.0.2.0/24"), {"o": "v"}, {"l": "v"}, True, True, True, IPv4Address("10.0.2.9")
+            ),
+        ),
+        files=(StoredSpec(StoredKind.SECRET, "key", b"\x00\xff", {"l": "v"}),),
         services=(
             ServiceSpec(
                 name="web",
@@ -62,6 +79,19 @@ WHOLE = LabSpec(
                 ports=(PortConfig(80, 8080, Protocol.UDP, PublishMode.HOST),),
                 endpoint_mode=EndpointMode.DNSRR,
                 constraints=("node.role == worker",),
+                hostname="web",
+                mode=ServiceMode.GLOBAL,
+                preferences=("node.labels.rack",),
+                max_replicas=2,
+                files=(StoredFile(StoredKind.SECRET, "key", "/run/key", "1", "2", 0o400),),
+                stop_signal="SIGINT",
+                stop_grace=5 * SECOND,
+                restart=RestartPolicy(RestartCondition.NONE, SECOND, 3, MINUTE),
+                update=UpdateConfig(2, SECOND, FailureAction.ROLLBACK, MINUTE, 0.5, UpdateOrder.START_FIRST),
+                rollback=UpdateConfig(3, SECOND, FailureAction.CONTINUE, MINUTE, 0.25, UpdateOrder.START_FIRST),
+                force_update=4,
+                container_extras={"Dir": "/srv", "Hosts": ["10.0.0.1 a"]},
+                task_extras={"Runtime": "container"},
                 labels={"a": "b"},
                 container_labels={"c": "d"},
                 pins={3: "a", 1: "a"},

@@ -63,13 +63,13 @@ def _task(service: Service, slot: int, node: NodeId, task: str, container: str, 
     return Task(
         TaskId(task),
         service.id,
-        service.spec.name,
+        service.spec,
         slot,
-        service.spec.image,
         ContainerId(container + container_id(task, 1)[len(container) :]),
         container_id(task, 2),
         node,
-        TaskState.RUNNING,
+        ports=service.ports,
+        state=TaskState.RUNNING,
         attachments=tuple(Attachment(network.id, IPv4Interface(address)) for network, address in legs),
     )
 

@@ -60,13 +60,13 @@ def _task(service: Service, slot: int, node: NodeId, ids: tuple[str, str, str], 
     return Task(
         TaskId(task),
         service.id,
-        service.spec.name,
+        service.spec,
         slot,
-        service.spec.image,
         ContainerId(container),
         sandbox,
         node,
-        TaskState.RUNNING,
+        ports=service.ports,
+        state=TaskState.RUNNING,
         attachments=attachments,
     )
 

@@ -107,13 +107,13 @@ class Swarm:
         task = Task(
             TaskId(swarm_id("task", number)),
             service.id,
-            service.spec.name,
+            service.spec,
             number,
-            "busybox",
             ContainerId(container_id("container", number)),
             container_id("sandbox", number),
             node.id,
-            TaskState.RUNNING,
+            ports=service.ports,
+            state=TaskState.RUNNING,
             attachments=tuple(Attachment(network, self.address(network)) for network in legs),
         )
         self.state = replace(self.state, tasks={**self.state.tasks, task.id: task})

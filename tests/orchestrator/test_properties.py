@@ -171,7 +171,7 @@ def check_tasks(state: ClusterState) -> None:
         slots = [task.slot for task in state.tasks.values() if task.service == made.id]
         assert len(slots) == len(set(slots)) == made.spec.replicas
     for task in state.tasks.values():
-        assert (task.node is None) == bool(task.message)
+        assert (task.node is None) == bool(task.error)
         assert task.state in (TaskState.NEW, TaskState.PENDING, TaskState.RUNNING)
         if task.node is not None:
             attached = state.nodes[task.node].attachments
@@ -195,13 +195,13 @@ def check_engines(state: ClusterState) -> None:
         addresses = list(engine.gateways.values())
         assert len(set(addresses)) == len(addresses)
         assert all(address in engine.gwbridge or address in engine.docker0 for address in addresses)
-        assert set(engine.gateways) <= {INGRESS_SBOX, *(task.container for task in state.running_tasks(node=node.id))}
+        assert set(engine.gateways) <= {INGRESS_SBOX, *(task.container for task in state.placed_tasks(node=node.id))}
         marks = list(engine.marks.values())
         assert len(set(marks)) == len(marks)
         assert all(0x100 <= mark < engine.next_mark for mark in marks)
         numbers = [(network, number) for (network, _), number in engine.joins.items()]
         assert len(set(numbers)) == len(numbers)
-        used = {leg.network for task in state.running_tasks(node=node.id) for leg in task.attachments}
+        used = {leg.network for task in state.placed_tasks(node=node.id) for leg in task.attachments}
         assert set(node.attachments) == used | {state.ingress.id if state.ingress else None}
         assert engine.balanced <= set(node.attachments)
 

@@ -90,14 +90,14 @@ def test_task_that_fits_nowhere_waits_and_says_why() -> None:
     state = run(unavailable(swarm(), MANAGER), service("web", constraints=("node.role == manager",)))
     waiting = task(state, "web")
     assert waiting.node is None
-    assert waiting.message == (
+    assert waiting.error == (
         "no suitable node (scheduling constraints not satisfied on 2 nodes; 1 node not available for new tasks)"
     )
 
 
 def test_host_mode_port_is_one_a_node_and_waits_for_the_next() -> None:
     state = run(swarm(), service("web", 4, ports=(publish(80, 8080, mode="host"),)))
-    assert task(state, "web", 4).message == "no suitable node (host-mode port already in use on 3 nodes)"
+    assert task(state, "web", 4).error == "no suitable node (host-mode port already in use on 3 nodes)"
     state = run(state, service("other", 1, ports=(publish(80, 8080, mode="host"),)))
     assert task(state, "other").node is None
     assert placement(run(state, RemoveService("web")), "other") == {1: MANAGER}

@@ -94,10 +94,10 @@ def test_task_without_an_address_stays_new_and_is_tried_again() -> None:
     assert placement(state, "other") == {1: MANAGER}
     waiting = task(state, "web", 2)
     assert (waiting.state, waiting.attachments) == (TaskState.NEW, ())
-    assert waiting.message == "no address is left on the network small (10.9.0.0/29)"
+    assert waiting.error == "no address is left on the network small (10.9.0.0/29)"
     state = run(state, RemoveService("other"))
     assert task(state, "web", 2).node is not None
-    assert task(state, "web", 2).message == ""
+    assert task(state, "web", 2).error == ""
 
 
 def test_node_without_an_address_for_its_balancer_gets_no_task() -> None:
@@ -105,7 +105,7 @@ def test_node_without_an_address_for_its_balancer_gets_no_task() -> None:
     state = run(state, service("other", 1, networks=["small"], constraints=("node.hostname == swarm-worker2",)))
     waiting = task(state, "other")
     assert waiting.state is TaskState.PENDING
-    assert waiting.message == (
+    assert waiting.error == (
         "no suitable node (scheduling constraints not satisfied on 2 nodes; "
         "1 node missing network attachments, ip addresses may be exhausted)"
     )
