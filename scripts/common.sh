@@ -41,6 +41,34 @@ give_back() {
     find . -path ./.git -prune -o -uid 0 -exec chown -h "$owner" {} +
 }
 
+# Where docker-client puts what it unpacks, a folder a version, and when that was last tried.
+docker_folder=.tools/docker
+docker_tried=$docker_folder/tried
+
+docker_is_unpacked() {
+    set -- $docker_folder/*/docker
+    [ -x "$1" ]
+}
+
+# Whether there is a docker command for labs, chosen as meshnet/lab/docker_client.py does.
+docker_is_there() {
+    [ -z "${MESHNET_DOCKER:-}" ] || return 0
+    ! docker_is_unpacked || return 0
+    folders=$PATH:
+    while [ -n "$folders" ]; do
+        ! is_docker_client "${folders%%:*}/docker" || return 0
+        folders=${folders#*:}
+    done
+    return 1
+}
+
+# A program of its own: not podman's script of that name, nor snap's, which runs nowhere but beside its daemon.
+is_docker_client() {
+    [ -x "$1" ] || return 1
+    file=$(readlink -f "$1")
+    [ "${file##*/}" != snap ] && [ "$(head -c 4 "$file" | tr -d '\177')" = ELF ]
+}
+
 # Print the path of a Python that is new enough and that the checkout's owner may run, or fail saying what there is.
 find_python() {
     found=none

@@ -20,7 +20,7 @@ _KEPT = "DOCKER_API_VERSION"
 
 
 def find_docker(environment: Mapping[str, str]) -> Path | None:
-    """The client that ``MESHNET_DOCKER`` names, else the first in PATH, else the unpacked one; None where there is none.
+    """The client that ``MESHNET_DOCKER`` names, else the first in PATH, else an unpacked one; None where none is.
     ``InputError`` when what is named can't be run."""
     named = environment.get(CHOICE)
     if named:

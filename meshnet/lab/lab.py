@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
 
 from meshnet.errors import InputError
 from meshnet.kernel import iptables
@@ -33,10 +34,13 @@ class Lab:
     """``bring_up`` once; afterwards every change goes through ``change``, one at a time, from any thread but the event
     loop's. What it makes goes with the process: there is nothing to close."""
 
-    def __init__(self, spec: LabSpec, loop: asyncio.AbstractEventLoop, without: Iterable[str] = ()) -> None:
+    def __init__(
+        self, spec: LabSpec, loop: asyncio.AbstractEventLoop, without: Iterable[str] = (), docker: Path | None = None
+    ) -> None:
         self.spec = spec
         self.net: LabNet
         self._loop = loop
+        self._docker = docker
         self._without = frozenset(Feature(name) for name in without)
         self._state: ClusterState
         self._kernel: Kernel
@@ -47,7 +51,7 @@ class Lab:
         """Build all of it. ``progress`` hears of each stage as it begins."""
         progress("trying the kernel's iptables")
         flavour = iptables.flavour()
-        toolbox.install(flavour)
+        toolbox.install(flavour, self._docker)
         progress("cabling the nodes")
         topology = registry.find(self.spec.topology)(**self.spec.parameters)
         self.net = LabNet(topology, shaping=Feature.NETEM not in self._without)

@@ -24,6 +24,7 @@ from meshnet.lab.control.client import Client
 from meshnet.lab.control.relay import Relay
 from meshnet.lab.control.wire import Json
 from meshnet.lab.deadlines import BOOT, TAKE_DOWN, scaled
+from meshnet.lab.docker_client import find_docker
 from meshnet.model.lab import LabSpec
 
 _GREETING = b"meshnet\n"
@@ -39,18 +40,23 @@ class _Wall:
 
 
 class LabProcess:
-    """A lab's process and the way to it. ``start`` one before this process has threads; ``stop`` it when done."""
+    """A lab's process and the way to it. ``start`` one before this process has threads; ``stop`` it when done.
+    ``docker`` is the client that its nodes get."""
 
-    def __init__(self, wall: _Wall, link: socket.socket, log: int, claim: uml.CpuClaim | None) -> None:
+    def __init__(
+        self, wall: _Wall, link: socket.socket, log: int, claim: uml.CpuClaim | None, docker: Path | None
+    ) -> None:
         self._wall = wall
         self._log = log
         self._claim = claim
+        self._docker = docker
         self._relay = Relay(link)
         self._stopped = False
 
     @classmethod
     def start(cls, kernel: KernelKind, output: Path | None = None) -> LabProcess:
         """Start the process in that kernel and wait until it speaks. ``output`` is the folder written through."""
+        docker = find_docker(os.environ)
         ours, theirs = socket.socketpair()
         log = os.memfd_create("meshnet-log")
         claim = uml.CpuClaim() if kernel is KernelKind.UML else None
@@ -61,7 +67,7 @@ class LabProcess:
                 wall = _start_uml(ours, theirs, log, claim, output)
         finally:
             theirs.close()
-        process = cls(wall, ours, log, claim)
+        process = cls(wall, ours, log, claim, docker)
         try:
             _await_greeting(ours)
         except BaseException as error:
@@ -83,7 +89,13 @@ class LabProcess:
             on_stage(event["stage"])
 
         with self.client() as client:
-            status = client.call("start", spec=spec.to_json(), without=sorted(choice.without), on_event=on_event)
+            status = client.call(
+                "start",
+                spec=spec.to_json(),
+                without=sorted(choice.without),
+                docker=str(self._docker) if self._docker else None,
+                on_event=on_event,
+            )
         self._relay.announce(spec.name)
         return status
 

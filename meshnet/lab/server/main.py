@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import NoReturn
 
 from meshnet.errors import InputError, LabError, MeshnetError
@@ -92,15 +93,17 @@ class Server:
             channel.result(_failure(error))
 
     async def _op_start(self, channel: Channel) -> None:
-        """``{"spec": LabSpec as JSON}``: build the lab; ``{"stage": ...}`` events on the way."""
+        """``{"spec": LabSpec as JSON, "without"?, "docker"?: path of the client}``: build the lab; ``{"stage": ...}``
+        events on the way."""
         spec = LabSpec.from_json(channel.request["spec"])
+        docker = channel.request.get("docker")
 
         def build() -> None:
             def progress(stage: str) -> None:
                 channel.post(channel.event, {"stage": stage})
 
             try:
-                lab = Lab(spec, self._loop, channel.request.get("without", ()))
+                lab = Lab(spec, self._loop, channel.request.get("without", ()), Path(docker) if docker else None)
                 lab.bring_up(progress)
                 self._lab = lab
                 answer = lab.status()
