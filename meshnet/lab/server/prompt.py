@@ -16,8 +16,8 @@ from mininet.cli import CLI
 
 from meshnet.lab.control.wire import Frame, Json, Kind
 from meshnet.lab.lab import Lab
+from meshnet.lab.programs import set_size, shell_status
 from meshnet.lab.server.link import Channel
-from meshnet.lab.server.program import set_size, shell_status
 from meshnet.lab.toolbox import node_environment
 
 _READ = 64 * 1024

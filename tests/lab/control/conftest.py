@@ -43,6 +43,7 @@ class BareLab:
     def hang_up(self) -> None:
         """Close the stream, as a lab that ends does."""
         if self._fd >= 0:
+            asyncio.run_coroutine_threadsafe(self._abandon(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
@@ -52,6 +53,11 @@ class BareLab:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+
+    async def _abandon(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _opened(self, channel: Channel) -> None:
         task = self._loop.create_task(self._answer(channel))
