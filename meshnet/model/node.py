@@ -69,6 +69,8 @@ class EngineState:
     gateways: Mapping[str, IPv4Address] = field(default_factory=dict)
     marks: Mapping[tuple[ServiceId, NetworkId], int] = field(default_factory=dict)
     next_mark: int = 0x100
+    gwbridge_made: bool = True
+    """Whether ``docker_gwbridge`` was made: with the first swarm that the machine joined; it stays from then on."""
     published: bool = False
     """Whether an ingress port was ever published: some rules stay from then on (reference dump, surprise 10)."""
     balanced: frozenset[NetworkId] = frozenset()
