@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
@@ -31,10 +31,28 @@ in
 esac
 """
 
+# Of docker's packages it has those in OFFERED, and with lists of one's own those in FRESH.
 _APT_GET = """
-echo "apt-get $*" >>"$LOG"
+echo "apt-get $*" | sed "s,$PWD,CHECKOUT," >>"$LOG"
 case $* in
+    *Lists=*download*) OFFERED=${FRESH:-} ;;
+esac
+case $* in
+    *download*)
+        for word; do :; done
+        case " ${OFFERED-docker.io} " in
+            *" $word "*) touch "$word.deb" ;;
+            *) echo "no $word to be had" >&2; exit 100 ;;
+        esac ;;
     *install*) for word; do printf '#!/bin/sh\\n' >"$FAKES/tool-of-$word"; chmod +x "$FAKES/tool-of-$word"; done ;;
+esac
+"""
+
+# As far as a package is looked into: CLIENT is the client's file.
+_DPKG_DEB = """
+case $1 in
+    --field) echo 5:24.0.7-1~debian13u2 ;;
+    --fsys-tarfile) cd "$(dirname "$CLIENT")/../.." && exec tar -cf - ./usr/bin/docker ;;
 esac
 """
 
@@ -49,11 +67,18 @@ exec "$@"
 
 @dataclass(frozen=True, slots=True)
 class FakeMachine:
-    """``checkout`` is a folder with the project's scripts; ``log`` a file with a line for each played command."""
+    """``checkout`` is a folder with the project's scripts; ``log`` a file with a line for each played command;
+    ``path`` is where the commands are that are not played."""
 
     checkout: Path
     fakes: Path
     log: Path
+    path: str = os.defpath
+
+    @property
+    def client(self) -> Path:
+        """The docker client in the package that apt-get has."""
+        return self.log.parent / "package/usr/bin/docker"
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the checkout; the keywords are more environment."""
@@ -69,10 +94,11 @@ class FakeMachine:
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         return {
-            "PATH": f"{self.fakes}:{os.defpath}",
+            "PATH": f"{self.fakes}:{self.path}",
             "PYTHON": str(self.fakes / "python"),
             "FAKES": str(self.fakes),
             "LOG": str(self.log),
+            "CLIENT": str(self.client),
             **more,
         }
 
@@ -91,6 +117,16 @@ class FakeMachine:
         """Have a lab use these commands; a package called X brings the command tool-of-X."""
         rows = [f"{command} {command.removeprefix('tool-of-')} lab" for command in commands]
         (self.checkout / "meshnet/doctor/system-tools.txt").write_text("\n".join(["# a comment", *rows, ""]))
+
+    def without_docker(self) -> FakeMachine:
+        """This machine with no docker command of its own, whatever the real one has."""
+        (self.fakes / "docker").unlink()
+        folder = self.log.parent / "commands"
+        folder.mkdir()
+        for file in (file for each in os.defpath.split(os.pathsep) for file in Path(each).iterdir()):
+            if file.name != "docker" and not (folder / file.name).is_symlink():
+                (folder / file.name).symlink_to(file)
+        return replace(self, path=str(folder))
 
     def said(self) -> list[str]:
         """What was logged since this was last asked."""
@@ -115,5 +151,9 @@ def make(folder: Path) -> FakeMachine:
     machine.play("apt-get", _APT_GET)
     machine.play("apt-cache", "case $2 in unheard-of) exit 100 ;; esac")
     machine.play("setpriv", _SETPRIV)
+    machine.play("dpkg-deb", _DPKG_DEB)
+    shutil.copy("/bin/true", machine.fakes / "docker")
+    machine.client.parent.mkdir(parents=True)
+    shutil.copy("/bin/true", machine.client)
     machine.play("chown", 'echo "chown $*" >>"$LOG"')
     return machine
