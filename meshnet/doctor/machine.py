@@ -13,10 +13,11 @@ from importlib import metadata
 from pathlib import Path
 
 from meshnet.doctor.tools import tools
-from meshnet.errors import MachineError
+from meshnet.errors import InputError, MachineError
 from meshnet.kernel.boot import uml
 from meshnet.kernel.boot.choose import AUTO, KernelChoice, choose_kernel
 from meshnet.kernel.boot.needs import HostFeatures, host_features
+from meshnet.lab.docker_client import find_docker
 
 DISTRIBUTION = "swarm-meshnet"
 
@@ -34,6 +35,8 @@ class Machine:
     architecture: str
     commands: Mapping[str, str]
     """The path of each tool that is there."""
+    docker: Path | str
+    """The docker client that nodes get."""
     packages: Mapping[str, str] | None
     """The version of each Python package meshnet depends on, empty for a missing one; None if meshnet isn't
     installed for this Python."""
@@ -59,6 +62,7 @@ def look() -> Machine:
         root=os.geteuid() == 0,
         architecture=platform.machine(),
         commands={command: where for command, where in found.items() if where},
+        docker=_docker(),
         packages=_packages(),
         modules=next((each.parent.name for each in sorted(uml.MODULES.glob("*/modules.dep"))), None),
         memory_folder=_memory_folder(),
@@ -66,6 +70,13 @@ def look() -> Machine:
         host=features,
         auto=_auto(features),
     )
+
+
+def _docker() -> Path | str:
+    try:
+        return find_docker(os.environ) or "none in PATH, none unpacked"
+    except InputError as error:
+        return str(error)
 
 
 def _packages() -> dict[str, str] | None:

@@ -34,6 +34,7 @@ def requirements() -> tuple[Requirement, ...]:
     return (
         Requirement("Python 3.11 or later", Purpose.LAB, _python),
         *(Requirement(tool.command, tool.purpose, _tool_check(tool)) for tool in tools()),
+        Requirement("docker", Purpose.PROMPT, _docker),
         Requirement("Python packages", Purpose.LAB, _packages),
         Requirement("modules for linux.uml", Purpose.UML, _modules),
         Requirement("memory for linux.uml", Purpose.UML, _memory),
@@ -71,6 +72,14 @@ def _tool_check(tool: Tool) -> Callable[[Machine], Finding]:
         return Finding(False, "not in PATH", f"apt-get install --no-install-recommends {tool.package}")
 
     return check
+
+
+def _docker(machine: Machine) -> Finding:
+    if isinstance(machine.docker, Path):
+        return Finding(True, f"{machine.docker}, the client alone")
+    return Finding(
+        False, machine.docker, "scripts/docker-client unpacks one, MESHNET_DOCKER=/path/to/docker names another"
+    )
 
 
 def _modules(machine: Machine) -> Finding:

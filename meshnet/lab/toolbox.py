@@ -72,7 +72,7 @@ def install(flavour: str, docker: Path | None = None) -> None:
     if binary is not None:
         for name in _IPTABLES:
             (FOLDER / name).symlink_to(binary)
-    if docker is not None:
+    if docker is not None and docker != _LOGIN_FOLDER / "docker":  # that folder's own are linked when it is covered
         (FOLDER / "docker").symlink_to(docker)
     HOME.mkdir(exist_ok=True)
     (HOME / ".bashrc").write_text(_RC.format(folder=FOLDER))

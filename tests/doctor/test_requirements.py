@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meshnet.doctor.machine import Machine
+from meshnet.doctor.machine import Machine, look
 from meshnet.doctor.report import Diagnosis, as_json, as_text, diagnose
 from meshnet.doctor.requirements import requirements
 from meshnet.doctor.tools import Purpose, Tool, tools
@@ -24,6 +24,7 @@ COMPLETE = Machine(
     root=True,
     architecture="x86_64",
     commands={tool.command: f"/usr/bin/{tool.command}" for tool in tools()},
+    docker=Path("/usr/bin/docker"),
     packages={"mininet": "2.3.0", "scapy": "2.6.1"},
     modules="6.1.1",
     memory_folder=Path("/dev/shm"),
@@ -44,6 +45,7 @@ BARE = Machine(
     root=False,
     architecture="x86_64",
     commands={},
+    docker="none",
     packages=None,
     modules=None,
     memory_folder="no folder has room",
@@ -85,6 +87,19 @@ def test_missing_command_names_its_package_and_stops_labs_only_where_they_need_i
     assert lacking(diagnosis) == {tool.command}
     assert line_of(tool.command, diagnosis).endswith(f"apt-get install --no-install-recommends {tool.package}")
     assert diagnosis.exit_status == (EXIT_USER if tool.purpose is Purpose.LAB else EXIT_DONE)
+
+
+def test_labs_start_without_a_docker_client_and_its_mend_installs_nothing() -> None:
+    diagnosis = diagnose(replace(COMPLETE, docker="none in PATH, none unpacked"))
+    assert lacking(diagnosis) == {"docker"}
+    assert "none in PATH, none unpacked; mend: scripts/docker-client unpacks one" in line_of("docker", diagnosis)
+    assert "apt-get install" not in line_of("docker", diagnosis)
+    assert diagnosis.exit_status == EXIT_DONE
+
+
+def test_named_client_that_is_not_there_is_told_with_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MESHNET_DOCKER", str(tmp_path / "gone"))
+    assert f"MESHNET_DOCKER={tmp_path}/gone" in line_of("docker", diagnose(look()))
 
 
 def test_kernel_without_ipvs_is_no_obstacle_where_user_mode_linux_is() -> None:
