@@ -49,8 +49,16 @@ def test_clean_removes_what_setup_made_and_nothing_else(machine: FakeMachine) ->
     machine.run("scripts/setup")
     (machine.checkout / "topo/__pycache__").mkdir()
     (machine.checkout / ".mypy_cache").mkdir()
+    machine.run("scripts/docker-client")
     assert machine.run("scripts/clean").returncode == 0
     assert set(machine.checkout.rglob("*")) == before
+
+
+def test_tests_have_a_second_docker_client_or_go_on_without(machine: FakeMachine) -> None:
+    machine.play("pytest", "")
+    assert machine.run("scripts/test", OFFERED="").returncode == 0
+    assert machine.run("scripts/test").returncode == 0
+    assert list((machine.checkout / ".tools/docker").glob("*/docker"))
 
 
 def test_every_direct_dependency_is_pinned() -> None:
