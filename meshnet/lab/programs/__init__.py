@@ -1,6 +1,6 @@
 """Programs that run for a client: on pipes or on a terminal, whoever the client is and however it is reached."""
 
-from meshnet.lab.programs.child import Spawned, Spawner, shell_status
+from meshnet.lab.programs.child import FailedStart, Spawned, Spawner, shell_status
 from meshnet.lab.programs.program import Client, Output, Program, set_size
 
-__all__ = ["Client", "Output", "Program", "Spawned", "Spawner", "set_size", "shell_status"]
+__all__ = ["Client", "FailedStart", "Output", "Program", "Spawned", "Spawner", "set_size", "shell_status"]

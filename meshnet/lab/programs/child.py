@@ -7,6 +7,16 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
+from meshnet.errors import LabError
+
+
+class FailedStart(LabError):
+    """A program that can't be started, in Docker's words; ``status`` is what a shell would say of it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
 
 class Spawned(Protocol):
     """A child process; ``subprocess.Popen`` is one."""

@@ -1,0 +1,78 @@
+"""aiohttp's server, made not to lose a byte of a connection that may be taken over.
+
+Three things about aiohttp 3.14 stand in the way of ``takeover``:
+
+* Its parser in C takes only ``Upgrade: websocket`` for an upgrade, and drops what stands behind the head and the body
+  of any other; the one in Python knows ``tcp``, too, and keeps it.
+* Neither knows Docker's older way, a request without ``Upgrade`` whose connection goes raw after a 200: what follows
+  would be read as the next request. So such a request is given the missing header before the parser acts on it.
+* A client that has sent all it has may half-close at once. asyncio closes the whole connection at that unless
+  ``eof_received`` returns True, and aiohttp's returns None (aiohttp issue 3659).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.http_parser import HttpRequestParserPy
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from multidict import CIMultiDict, CIMultiDictProxy
+
+_TAKEN_OVER = re.compile(r"(/v\d+\.\d+)?/(exec/[^/]+/start|containers/[^/]+/attach)(\?.*)?")
+"""Targets of the requests that Docker's engine takes over."""
+
+
+class _Parser(HttpRequestParserPy):
+    """Sees an upgrade in every request that is to be taken over."""
+
+    def parse_message(self, lines: list[bytes]) -> Any:
+        message = super().parse_message(lines)
+        if message.upgrade or message.method != hdrs.METH_POST or not _TAKEN_OVER.fullmatch(message.path):
+            return message
+        headers = CIMultiDict(message.headers)
+        headers[hdrs.UPGRADE] = "tcp"  # raw_headers still say what the client sent
+        return message._replace(headers=CIMultiDictProxy(headers), upgrade=True)
+
+
+class StreamConnection(RequestHandler):
+    """One connection to the API, which may be taken over."""
+
+    half_closed = False
+    """Whether the client has said that it will send no more."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parser = _Parser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            max_line_size=self.max_line_size,
+            max_headers=self.max_headers,
+            max_field_size=self.max_field_size,
+            payload_exception=RequestPayloadError,
+            max_msg_queue_size=self._max_msg_queue_size,
+        )
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for bool | None, aiohttp promised None
+        """Keep the connection for the answer that is being made; it closes with that."""
+        idle = self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
+        if idle:
+            return False
+        self.half_closed = True
+        self.close()  # the request under way is the last
+        return True
+
+
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
+        return StreamConnection(self, loop=self._loop, **self._kwargs)
+
+
+class StreamRunner(web.AppRunner):
+    """An ``AppRunner`` for applications whose handlers use ``takeover``. Give it ``UnixSite``s as usual."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _Server(made.request_handler, request_factory=made.request_factory, **made._kwargs)
