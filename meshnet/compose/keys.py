@@ -27,20 +27,21 @@ _LIMITS = "a lab sets a task no limits"
 _RIGHTS = "a lab gives every task the same rights"
 _STREAMS = "tasks have no terminal"
 _RESOLVER = "the lab's resolver answers every task alike"
-_CONTENTS = "a lab has no configs and secrets"
 _STATIC = "a swarm gives the addresses; a lab's story can settle them in lab.yaml"
 
 TOP = Section(
-    taken=("version", "name", "services", "networks"),
-    ignored={"volumes": _DISKS, "configs": _CONTENTS, "secrets": _CONTENTS},
+    taken=("version", "name", "services", "networks", "configs", "secrets"),
+    ignored={"volumes": _DISKS},
     refused={"include": "name the files one after another with --stack"},
 )
 
 SERVICE = Section(
-    taken=("image", "command", "entrypoint", "environment", "labels", "networks", "ports", "deploy"),
+    taken=(
+        *("image", "command", "entrypoint", "environment", "labels", "networks", "ports", "deploy"),
+        *("hostname", "stop_signal", "stop_grace_period", "configs", "secrets"),
+    ),
     ignored={
         **dict.fromkeys(("volumes", "volumes_from", "tmpfs", "read_only", "storage_opt", "working_dir"), _DISKS),
-        **dict.fromkeys(("configs", "secrets", "credential_spec"), _CONTENTS),
         **dict.fromkeys(
             ("cpus", "cpuset", "mem_limit", "mem_reservation", "pids_limit", "shm_size", "ulimits", "oom_score_adj"),
             _LIMITS,
@@ -52,20 +53,18 @@ SERVICE = Section(
         **dict.fromkeys(("runtime", "security_opt", "sysctls", "user", "userns_mode"), _RIGHTS),
         **dict.fromkeys(("stdin_open", "tty", "attach"), _STREAMS),
         **dict.fromkeys(("dns", "dns_opt", "dns_search", "domainname", "extra_hosts"), _RESOLVER),
+        "credential_spec": _RIGHTS,
         "container_name": "the swarm names containers, as Docker says, too",
         "depends_on": "a swarm starts services in no order, as Docker says, too",
         "expose": "on an overlay network every port is open",
         "healthcheck": "a task counts as healthy as soon as it runs",
-        "hostname": "a task's host name is its container's id",
         "init": "a task's first process is its command",
-        "logging": "logs are not collected",
+        "logging": "logs are kept in memory, whatever the driver",
         "mac_address": "an endpoint's MAC follows from its address",
         "platform": "all nodes are alike",
         "profiles": "a swarm starts every service, as Docker says, too",
         "pull_policy": "images are not pulled",
         "restart": "a swarm restarts by deploy.restart_policy, as Docker says, too",
-        "stop_grace_period": "tasks are stopped at once",
-        "stop_signal": "tasks are stopped at once",
     },
     refused={
         "build": "images are not built here; name one of the catalogue with image",
@@ -79,22 +78,33 @@ SERVICE = Section(
 )
 
 DEPLOY = Section(
-    taken=("mode", "replicas", "endpoint_mode", "placement", "labels"),
-    ignored={
-        "resources": _LIMITS,
-        "restart_policy": "tasks are not restarted yet",
-        "rollback_config": "services are not updated yet",
-        "update_config": "services are not updated yet",
-    },
+    taken=(
+        *("mode", "replicas", "endpoint_mode", "placement", "labels"),
+        *("restart_policy", "update_config", "rollback_config"),
+    ),
+    ignored={"resources": _LIMITS},
+)
+
+RESTART_POLICY = Section(taken=("condition", "delay", "max_attempts", "window"))
+
+UPDATE_CONFIG = Section(
+    taken=("parallelism", "delay", "failure_action", "monitor", "max_failure_ratio", "order"),
 )
 
 PLACEMENT = Section(
-    taken=("constraints",),
+    taken=("constraints", "preferences", "max_replicas_per_node"),
+)
+
+STORED = Section(
+    taken=("name", "file", "content", "environment", "external", "labels"),
     refused={
-        "preferences": "tasks are spread over nodes alone; use constraints",
-        "max_replicas_per_node": "use constraints, or a lab's pins in lab.yaml",
+        "driver": "they are kept by the swarm itself",
+        "driver_opts": "they are kept by the swarm itself",
+        "template_driver": "they are given as they are",
     },
 )
+
+STORED_USE = Section(taken=("source", "target", "uid", "gid", "mode"))
 
 PORT = Section(
     taken=("target", "published", "protocol", "mode"),
@@ -134,6 +144,12 @@ SECTIONS: tuple[tuple[Place, Section], ...] = (
     (("services", "*"), SERVICE),
     (("services", "*", "deploy"), DEPLOY),
     (("services", "*", "deploy", "placement"), PLACEMENT),
+    (("services", "*", "deploy", "placement", "preferences", "*"), Section(taken=("spread",))),
+    (("services", "*", "deploy", "restart_policy"), RESTART_POLICY),
+    (("services", "*", "deploy", "update_config"), UPDATE_CONFIG),
+    (("services", "*", "deploy", "rollback_config"), UPDATE_CONFIG),
+    *((("services", "*", kind, "*"), STORED_USE) for kind in ("configs", "secrets")),
+    *(((kind, "*"), STORED) for kind in ("configs", "secrets")),
     (("services", "*", "ports", "*"), PORT),
     (("services", "*", "networks", "*"), SERVICE_NETWORK),
     (("networks", "*"), NETWORK),

@@ -28,6 +28,8 @@ def merge(earlier: StackFile, later: StackFile) -> StackFile:
         name=later.name or earlier.name,
         services=services,
         networks=networks,
+        configs={**earlier.configs, **later.configs},
+        secrets={**earlier.secrets, **later.secrets},
     )
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from meshnet.compose import values
-from meshnet.errors import InputError
-from meshnet.model import Constraint, EndpointMode, PortConfig, Protocol, PublishMode
-
-
-class Strict(BaseModel):
-    """No key that isn't here; fields are the Compose keys themselves."""
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+from meshnet.compose.deploy import DeployFile
+from meshnet.compose.files import StoredEntry, StoredUse
+from meshnet.compose.strict import Strict
+from meshnet.model import EndpointMode, PortConfig, Protocol, PublishMode
 
 
 class PortFile(Strict):
@@ -53,35 +49,6 @@ class ServiceNetworkFile(Strict):
     aliases: list[str] = []
 
 
-class PlacementFile(Strict):
-    constraints: list[str] = []
-
-    @field_validator("constraints")
-    @classmethod
-    def _constraints(cls, constraints: list[str]) -> list[str]:
-        for constraint in constraints:
-            try:
-                Constraint.parse(constraint)
-            except InputError as error:
-                raise ValueError(str(error)) from error
-        return constraints
-
-
-class DeployFile(Strict):
-    mode: str = "replicated"
-    replicas: Annotated[int, Field(ge=0)] = 1
-    endpoint_mode: Literal["vip", "dnsrr"] = "vip"
-    placement: PlacementFile = PlacementFile()
-    labels: values.Pairs = {}
-
-    @field_validator("mode")
-    @classmethod
-    def _replicated(cls, mode: str) -> str:
-        if mode != "replicated":
-            raise ValueError(f"{mode!r} is not supported: the swarm here runs replicated services only")
-        return mode
-
-
 class ServiceFile(Strict):
     image: str | None = None
     command: values.Words = []
@@ -91,6 +58,11 @@ class ServiceFile(Strict):
     networks: Annotated[dict[str, ServiceNetworkFile], BeforeValidator(values.names_to_mappings)] = {}
     ports: list[Annotated[PortFile, BeforeValidator(values.port)]] = []
     deploy: DeployFile = DeployFile()
+    hostname: str = ""
+    stop_signal: str = ""
+    stop_grace_period: values.Duration | None = None
+    configs: list[Annotated[StoredUse, BeforeValidator(values.source)]] = []
+    secrets: list[Annotated[StoredUse, BeforeValidator(values.source)]] = []
 
     @property
     def endpoint_mode(self) -> EndpointMode:
@@ -167,6 +139,8 @@ class StackFile(Strict):
     name: str = ""
     services: Annotated[dict[str, ServiceFile], BeforeValidator(values.settings)] = {}
     networks: Annotated[dict[str, NetworkFile], BeforeValidator(values.settings)] = {}
+    configs: dict[str, StoredEntry] = {}
+    secrets: dict[str, StoredEntry] = {}
 
 
 def _count(ports: tuple[int, int]) -> int:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from meshnet.compose.document import Document, Place
+from meshnet.compose.document import Document, Place, dotted
+from meshnet.compose.files import StoredEntry, uses
 from meshnet.compose.schema import NetworkFile, PortFile, ServiceFile, StackFile
 from meshnet.errors import InputError
-from meshnet.model import EndpointMode, NetworkSpec, PortConfig, PublishMode, ServiceSpec, Stack
+from meshnet.model import (
+    EndpointMode,
+    NetworkSpec,
+    PortConfig,
+    PublishMode,
+    ServiceMode,
+    ServiceSpec,
+    Stack,
+    StoredFile,
+    StoredKind,
+    StoredSpec,
+)
 from meshnet.model.names import check_name
 from meshnet.model.network import INGRESS
 
@@ -30,6 +43,10 @@ class Origin:
                 return document.where(place)
         return str(self.documents[-1].path) if self.documents else None
 
+    def folder(self, place: Place) -> Path:
+        """The folder of the last file that has a place: where paths in it begin."""
+        return next((document.path.parent for document in reversed(self.documents) if place in document.lines), Path())
+
 
 def build(file: StackFile, origin: Origin) -> Stack:
     """Raises ``InputError`` for what is wrong only once everything is seen together."""
@@ -39,7 +56,8 @@ def build(file: StackFile, origin: Origin) -> Stack:
     networks = {key: _network(file, key, origin) for key in used}
     services = tuple(_service(file, key, networks, origin) for key in file.services)
     _check_ports(file, origin)
-    return Stack(file.name, tuple(networks.values()), services, warnings=tuple(_unused(file, used, origin)))
+    stored = tuple(spec for kind in StoredKind for spec in _stored(file, kind, origin))
+    return Stack(file.name, tuple(networks.values()), services, stored, tuple(_unused(file, used, origin)))
 
 
 def full_name(file: StackFile, key: str) -> str:
@@ -98,15 +116,53 @@ def _service(file: StackFile, key: str, networks: Mapping[str, NetworkSpec], ori
         command=tuple(told.entrypoint),
         args=tuple(told.command),
         env=tuple(_environment(told, origin)),
-        replicas=told.deploy.replicas,
+        hostname=told.hostname,
+        mode=ServiceMode(told.deploy.mode),
+        replicas=1 if told.deploy.replicas is None else told.deploy.replicas,
         networks=tuple(joined),
         aliases={network: aliases for network, aliases in joined.items() if aliases},
         ports=tuple(port for entry in told.ports for port in entry.configs()),
         endpoint_mode=told.endpoint_mode,
         constraints=tuple(told.deploy.placement.constraints),
+        preferences=tuple(preference.spread for preference in told.deploy.placement.preferences),
+        max_replicas=told.deploy.placement.max_replicas_per_node,
+        files=tuple(one for kind in StoredKind for one in _files(file, key, kind, origin)),
+        stop_signal=told.stop_signal,
+        stop_grace=told.stop_grace_period,
+        restart=told.deploy.restart_policy.policy() if told.deploy.restart_policy else None,
+        update=told.deploy.update_config.config() if told.deploy.update_config else None,
+        rollback=told.deploy.rollback_config.config() if told.deploy.rollback_config else None,
         labels=_labels(file, told.deploy.labels),
         container_labels=_labels(file, told.labels),
     )
+
+
+def _entries(file: StackFile, kind: StoredKind) -> Mapping[str, StoredEntry]:
+    return file.configs if kind is StoredKind.CONFIG else file.secrets
+
+
+def _stored(file: StackFile, kind: StoredKind, origin: Origin) -> Iterator[StoredSpec]:
+    """What the stack makes of its own; external ones are there."""
+    for key, entry in _entries(file, kind).items():
+        if entry.external:
+            continue
+        place = (f"{kind}s", key)
+        try:
+            data = entry.data(origin.folder(place), origin.variables)
+        except InputError as error:
+            raise InputError(f"{dotted(place)}: {error}", where=origin.where(place)) from error
+        yield StoredSpec(kind, entry.name or full_name(file, key), data, _labels(file, entry.labels))
+
+
+def _files(file: StackFile, key: str, kind: StoredKind, origin: Origin) -> list[StoredFile]:
+    entries = _entries(file, kind)
+    names = {name: entry.name or (name if entry.external else full_name(file, name)) for name, entry in entries.items()}
+    service = file.services[key]
+    place = ("services", key, f"{kind}s")
+    try:
+        return list(uses(kind, service.configs if kind is StoredKind.CONFIG else service.secrets, names))
+    except InputError as error:
+        raise InputError(f"{dotted(place)}: {error}", where=origin.where(place)) from error
 
 
 def _aliases(file: StackFile, key: str, service: ServiceFile, network: str) -> tuple[str, ...]:

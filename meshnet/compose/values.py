@@ -9,8 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from meshnet.model import MILLISECOND, MINUTE, SECOND
+
 _PORTS = re.compile(r"(\d+)(?:-(\d+))?")
 LAST_PORT = 65535
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": MILLISECOND, "s": SECOND, "m": MINUTE, "h": 60 * MINUTE}
 
 
 def text(value: Any) -> Any:
@@ -96,6 +100,26 @@ def port(value: Any) -> Any:
     return mapping
 
 
+def source(value: Any) -> Any:
+    """The name of a config or secret alone, or a mapping that says more."""
+    return {"source": value} if isinstance(value, str) else value
+
+
+def octal(value: Any) -> Any:
+    """A number that begins with 0 is octal, as in YAML 1.1, which Docker reads these files by."""
+    written = str(text(value))
+    return int(written, 8) if re.fullmatch("0[0-7]+", written) else value
+
+
+def duration(value: Any) -> Any:
+    """A length of time as Go writes it (``1m30s``, ``500ms``), in nanoseconds."""
+    written = text(value)
+    parts = _DURATION.findall(written) if isinstance(written, str) else []
+    if written != 0 and written != "0" and (not parts or "".join(map("".join, parts)) != written):
+        raise ValueError(f"a length of time such as 10s, 500ms or 1m30s is wanted, not {written!r}")
+    return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
 def subnet(value: Any) -> Any:
     """An IPv4 network, with its prefix length."""
     wanted = "an IPv4 network such as 10.0.2.0/24 is wanted"
@@ -113,3 +137,4 @@ Pairs = Annotated[dict[str, str | None], BeforeValidator(pairs)]
 Ports = Annotated[tuple[int, int], BeforeValidator(port_range)]
 PublishedPorts = Annotated[tuple[int, int] | None, BeforeValidator(published_range)]
 Subnet = Annotated[IPv4Network, BeforeValidator(subnet)]
+Duration = Annotated[int, BeforeValidator(duration)]

@@ -5,7 +5,7 @@ Everything in here belongs to the event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -78,6 +78,9 @@ class Engines(Protocol):
     def submit(self, command: Command) -> ClusterState:
         """Take the step at once; the kernel and the containers follow by themselves. Raises ``UserError`` (mostly a
         ``RefusedError``) with everything as it was."""
+
+    def listen(self, listener: Callable[[ClusterState, ClusterState], None]) -> Callable[[], None]:
+        """Have ``listener`` told of every change, with the state before and after; what is returned ends that."""
 
     async def changed(self) -> None:
         """Return after the next change of the state."""

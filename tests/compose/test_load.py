@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
-from meshnet.model import EndpointMode, NetworkSpec, PortConfig, Protocol, PublishMode, ServiceSpec, Stack
+from meshnet.model import (
+    MINUTE,
+    SECOND,
+    EndpointMode,
+    FailureAction,
+    NetworkSpec,
+    PortConfig,
+    Protocol,
+    PublishMode,
+    RestartCondition,
+    RestartPolicy,
+    ServiceMode,
+    ServiceSpec,
+    Stack,
+    StoredFile,
+    StoredKind,
+    StoredSpec,
+    UpdateConfig,
+    UpdateOrder,
+)
 from tests.compose.conftest import Load
 
 INGRESS, HOST = PublishMode.INGRESS, PublishMode.HOST
@@ -47,6 +67,76 @@ def test_articles_stack(load: Load) -> None:
                 networks=("my-demo",),
             ),
         ),
+    )
+
+
+def test_how_a_service_is_run_restarted_and_replaced(load: Load) -> None:
+    stack = load(
+        """
+        services:
+          web:
+            image: nginx
+            hostname: web
+            stop_signal: SIGQUIT
+            stop_grace_period: 1m30s
+            deploy:
+              mode: global
+              placement:
+                preferences: [{spread: node.labels.rack}]
+                max_replicas_per_node: 2
+              restart_policy: {condition: on-failure, delay: 500ms, max_attempts: 3, window: 1m}
+              update_config: {parallelism: 2, delay: 10s, failure_action: rollback, order: start-first}
+              rollback_config: {parallelism: 0, monitor: 1.5s, max_failure_ratio: 0.25}
+        """
+    )
+    assert stack.services[0] == ServiceSpec(
+        "web",
+        "nginx",
+        hostname="web",
+        mode=ServiceMode.GLOBAL,
+        networks=("default",),
+        preferences=("node.labels.rack",),
+        max_replicas=2,
+        stop_signal="SIGQUIT",
+        stop_grace=90 * SECOND,
+        restart=RestartPolicy(RestartCondition.ON_FAILURE, SECOND // 2, 3, MINUTE),
+        update=UpdateConfig(2, 10 * SECOND, FailureAction.ROLLBACK, order=UpdateOrder.START_FIRST),
+        rollback=UpdateConfig(0, monitor=3 * SECOND // 2, max_failure_ratio=0.25),
+    )
+
+
+def test_what_is_not_said_stays_unsaid(load: Load) -> None:
+    (service,) = load("services: {web: {image: nginx}}").services
+    assert (service.restart, service.update, service.rollback, service.stop_grace) == (None, None, None, None)
+
+
+def test_configs_and_secrets(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "site.conf").write_bytes(b"listen 80;")
+    stack = load(
+        """
+        name: shop
+        services:
+          web:
+            image: nginx
+            configs: [site, {source: there, target: /etc/there, uid: 33, mode: 0440}]
+            secrets: [key]
+        configs:
+          site: {file: site.conf, labels: {for: web}}
+          there: {external: true, name: of-old}
+        secrets:
+          key: {environment: KEY}
+        """,
+        KEY="hush",
+    )
+    label = {"com.docker.stack.namespace": "shop"}
+    assert stack.files == (
+        StoredSpec(StoredKind.CONFIG, "shop_site", b"listen 80;", {"for": "web", **label}),
+        StoredSpec(StoredKind.SECRET, "shop_key", b"hush", label),
+    )
+    assert stack.services[0].files == (
+        StoredFile(StoredKind.CONFIG, "shop_site", "site"),
+        StoredFile(StoredKind.CONFIG, "of-old", "/etc/there", "33", "0", 0o440),
+        StoredFile(StoredKind.SECRET, "shop_key", "key"),
     )
 
 

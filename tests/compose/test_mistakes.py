@@ -26,7 +26,8 @@ MISTAKES = {
     "unknown key that resembles none": (
         WEB + "    deploy: {zzz: 1}\n",
         "stack.yaml:4: services.web.deploy.zzz: unknown key; "
-        "the keys here are mode, replicas, endpoint_mode, placement, labels",
+        "the keys here are mode, replicas, endpoint_mode, placement, labels, "
+        "restart_policy, update_config, rollback_config",
     ),
     "typo in a long port": (
         WEB + "    ports:\n      - target: 80\n        publish: 80\n",
@@ -77,10 +78,44 @@ MISTAKES = {
         WEB + "    network_mode: host\n",
         "stack.yaml:4: services.web.network_mode: not supported: a swarm's service joins the networks it lists",
     ),
-    "global": (
-        WEB + "    deploy: {mode: global}\n",
-        "stack.yaml:4: services.web.deploy.mode: 'global' is not supported: "
-        "the swarm here runs replicated services only",
+    "global with replicas": (
+        WEB + "    deploy: {mode: global, replicas: 2}\n",
+        "stack.yaml:4: services.web.deploy: "
+        "replicas go with mode replicated; a global service has a task on every node",
+    ),
+    "a mode that is none": (
+        WEB + "    deploy: {mode: often}\n",
+        "stack.yaml:4: services.web.deploy.mode: replicated or global is wanted, not often",
+    ),
+    "a delay that is none": (
+        WEB + "    deploy: {update_config: {delay: soon}}\n",
+        "stack.yaml:4: services.web.deploy.update_config.delay: "
+        "a length of time such as 10s, 500ms or 1m30s is wanted, not 'soon'",
+    ),
+    "a ratio above one": (
+        WEB + "    deploy: {update_config: {max_failure_ratio: 2}}\n",
+        "stack.yaml:4: services.web.deploy.update_config.max_failure_ratio: a number of at most 1.0 is wanted, not 2",
+    ),
+    "a rollback that is rolled back": (
+        WEB + "    deploy: {rollback_config: {failure_action: rollback}}\n",
+        "stack.yaml:4: services.web.deploy.rollback_config.failure_action: pause or continue is wanted, not rollback",
+    ),
+    "a preference for nothing there is": (
+        WEB + "    deploy: {placement: {preferences: [{spread: rack}]}}\n",
+        "stack.yaml:4: services.web.deploy.placement.preferences[0].spread: "
+        "tasks are spread over node.labels.<label> or engine.labels.<label>",
+    ),
+    "a config that is not defined": (
+        WEB + "    configs: [site]\n",
+        "stack.yaml:4: services.web.configs: 'site' is not defined under configs",
+    ),
+    "a secret from nowhere": (
+        WEB + "secrets: {key: {}}\n",
+        "stack.yaml:4: secrets.key: one of file, content, environment and external: true says where it comes from",
+    ),
+    "a secret's file that is missing": (
+        WEB + "secrets: {key: {file: none.txt}}\n",
+        "stack.yaml:4: secrets.key: none.txt: No such file or directory",
     ),
     "another driver": (
         ON_A + "networks: {a: {driver: bridge}}\n",
