@@ -8,20 +8,27 @@ Where engines differ by version is said in ``generation`` and nowhere else.
 from meshnet.mesh.bridge import UNDERLAY
 from meshnet.mesh.draft import Draft, Drafts
 from meshnet.mesh.iptables import RulesetDraft
+from meshnet.mesh.proxy import Proxy, ProxyKind, proxies
 from meshnet.mesh.registry import Renderer, installed_renderers
 from meshnet.mesh.render import render
-from meshnet.mesh.view import Endpoint, Leg, LoadBalancer, NodeView
+from meshnet.mesh.view import Backend, Endpoint, Interface, Leg, LoadBalancer, NodeView, Occupant
 
 __all__ = [
     "UNDERLAY",
+    "Backend",
     "Draft",
     "Drafts",
     "Endpoint",
+    "Interface",
     "Leg",
     "LoadBalancer",
     "NodeView",
+    "Occupant",
+    "Proxy",
+    "ProxyKind",
     "Renderer",
     "RulesetDraft",
     "installed_renderers",
+    "proxies",
     "render",
 ]

@@ -1,4 +1,5 @@
-"""``docker0`` and ``docker_gwbridge`` in the node's own namespace, and the chains that come with them.
+"""The bridges in the node's own namespace, and the chains that come with them: ``docker0``, ``docker_gwbridge``, and
+the networks that somebody made.
 
 The order of the iptables calls is libnetwork's (drivers/bridge/setup_ip_tables.go, firewall_linux.go), in the layout
 that lasted to 28.0.0 (docker-swarm-facts sections 1.7 and 3).
@@ -6,12 +7,11 @@ that lasted to 28.0.0 (docker-swarm-facts sections 1.7 and 3).
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
-
-from meshnet.mesh import names
+from meshnet.mesh import names, node_bridge
 from meshnet.mesh.draft import Draft, Drafts
 from meshnet.mesh.iptables import RulesetDraft
-from meshnet.mesh.view import NodeView, bridge_address
+from meshnet.mesh.node_bridge import NodeBridge
+from meshnet.mesh.view import NodeView
 from meshnet.netstate import Bridge, Link
 
 UNDERLAY = "eth0"
@@ -20,24 +20,30 @@ engine's; a node with two underlay interfaces is not foreseen."""
 
 TO_LOCAL = "-m addrtype --dst-type LOCAL"
 
+STAGE_1 = "DOCKER-ISOLATION-STAGE-1"
+STAGE_2 = "DOCKER-ISOLATION-STAGE-2"
+
 
 def render(view: NodeView, drafts: Drafts) -> None:
-    """Make the node's own namespace as an engine leaves it that has joined a swarm and runs nothing."""
+    """Make the node's own namespace as an engine leaves it that runs nothing, in a swarm or outside."""
     draft = drafts.make(view.host)
-    engine = view.node.engine
     draft.leave_alone(UNDERLAY)
     _set_sysctls(draft, view)
     _start_daemon(draft.iptables)
-    _add_bridge(draft, view, names.DOCKER0, engine.docker0, icc=True)
-    _add_bridge(draft, view, names.GWBRIDGE, engine.gwbridge, icc=False)
+    for bridge in node_bridge.of_node(view.state, view.node):
+        _add_bridge(draft, view, bridge)
 
 
 def _set_sysctls(draft: Draft, view: NodeView) -> None:
-    """The neighbour table's ``gc_thresh1..3``, which Docker raises too, exist in the kernel's first namespace only."""
+    """The neighbour table's ``gc_thresh1..3``, which Docker raises too, exist in the kernel's first namespace only.
+
+    Those of IPVS come with the first swarm, as ``docker_gwbridge`` does, and stay.
+    """
     draft.set_sysctl("net.ipv4.ip_forward", "1")
     draft.set_sysctl("net.bridge.bridge-nf-call-iptables", "1")
-    for name, value in view.generation.ipvs_sysctls.items():
-        draft.set_sysctl(name, value)
+    if view.node.engine.gwbridge_made:
+        for name, value in view.generation.ipvs_sysctls.items():
+            draft.set_sysctl(name, value)
 
 
 def _start_daemon(iptables: RulesetDraft) -> None:
@@ -45,43 +51,58 @@ def _start_daemon(iptables: RulesetDraft) -> None:
     iptables.policy("filter", "FORWARD", "DROP")
     iptables.new_chain("nat", "DOCKER")
     iptables.new_chain("filter", "DOCKER")
-    for stage in ("DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"):
+    for stage in (STAGE_1, STAGE_2):
         iptables.new_chain("filter", stage)
         iptables.append("filter", stage, "-j RETURN")
     iptables.new_chain("filter", "DOCKER-USER")
     iptables.append("filter", "DOCKER-USER", "-j RETURN")
 
 
-def _add_bridge(draft: Draft, view: NodeView, bridge: str, subnet: IPv4Network, *, icc: bool) -> None:
-    """One bridge network; ``icc`` says whether containers on it may talk to each other across it."""
-    draft.add_link(Link(bridge, Bridge(), mac=names.bridge_mac(view.node, bridge)))
-    draft.add_address(bridge, bridge_address(subnet))
-    draft.set_sysctl(f"net.ipv6.conf.{bridge}.accept_ra", "0")
-    _masquerade(draft.iptables, bridge, subnet)
-    _forward(draft.iptables, bridge, icc=icc)
-    _isolate(draft.iptables, bridge)
+def _add_bridge(draft: Draft, view: NodeView, bridge: NodeBridge) -> None:
+    draft.add_link(Link(bridge.link, Bridge(), mac=names.bridge_mac(view.node, bridge.link), mtu=bridge.mtu))
+    draft.add_address(bridge.link, bridge.address)
+    draft.set_sysctl(f"net.ipv6.conf.{bridge.link}.accept_ra", "0")
+    if bridge.internal:
+        _shut_in(draft.iptables, bridge)
+    else:
+        _masquerade(draft.iptables, bridge)
+        _forward(draft.iptables, bridge)
+        _isolate(draft.iptables, bridge)
+    draft.iptables.move_to_top("filter", "FORWARD", f"-j {STAGE_1}")
+    draft.iptables.move_to_top("filter", "FORWARD", "-j DOCKER-USER")
 
 
-def _masquerade(iptables: RulesetDraft, bridge: str, subnet: IPv4Network) -> None:
-    iptables.insert("nat", "POSTROUTING", f"-s {subnet} ! -o {bridge} -j MASQUERADE")
-    iptables.insert("nat", "DOCKER", f"-i {bridge} -j RETURN")
+def _shut_in(iptables: RulesetDraft, bridge: NodeBridge) -> None:
+    """An internal network: nothing goes in or out but what stays within its subnet."""
+    iptables.insert("filter", STAGE_1, f"! -d {bridge.subnet} -i {bridge.link} -j DROP")
+    iptables.insert("filter", STAGE_1, f"! -s {bridge.subnet} -o {bridge.link} -j DROP")
+    _set_icc(iptables, bridge)
+
+
+def _masquerade(iptables: RulesetDraft, bridge: NodeBridge) -> None:
+    if bridge.masquerade:
+        iptables.insert("nat", "POSTROUTING", f"-s {bridge.subnet} ! -o {bridge.link} -j MASQUERADE")
+        iptables.insert("nat", "DOCKER", f"-i {bridge.link} -j RETURN")
     iptables.append_once("nat", "PREROUTING", f"{TO_LOCAL} -j DOCKER")
     iptables.append_once("nat", "OUTPUT", f"! -d 127.0.0.0/8 {TO_LOCAL} -j DOCKER")
 
 
-def _forward(iptables: RulesetDraft, bridge: str, *, icc: bool) -> None:
-    if icc:
-        iptables.insert("filter", "FORWARD", f"-i {bridge} -o {bridge} -j ACCEPT")
+def _forward(iptables: RulesetDraft, bridge: NodeBridge) -> None:
+    link = bridge.link
+    _set_icc(iptables, bridge)
+    iptables.insert("filter", "FORWARD", f"-i {link} ! -o {link} -j ACCEPT")
+    iptables.insert("filter", "FORWARD", f"-o {link} -j DOCKER")
+    iptables.insert("filter", "FORWARD", f"-o {link} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
+
+
+def _set_icc(iptables: RulesetDraft, bridge: NodeBridge) -> None:
+    if bridge.icc:
+        iptables.insert("filter", "FORWARD", f"-i {bridge.link} -o {bridge.link} -j ACCEPT")
     else:
-        iptables.append("filter", "FORWARD", f"-i {bridge} -o {bridge} -j DROP")
-    iptables.insert("filter", "FORWARD", f"-i {bridge} ! -o {bridge} -j ACCEPT")
-    iptables.insert("filter", "FORWARD", f"-o {bridge} -j DOCKER")
-    iptables.insert("filter", "FORWARD", f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
+        iptables.append("filter", "FORWARD", f"-i {bridge.link} -o {bridge.link} -j DROP")
 
 
-def _isolate(iptables: RulesetDraft, bridge: str) -> None:
-    """Keep bridge networks apart, and keep the operator's chain above everything."""
-    iptables.insert("filter", "DOCKER-ISOLATION-STAGE-1", f"-i {bridge} ! -o {bridge} -j DOCKER-ISOLATION-STAGE-2")
-    iptables.insert("filter", "DOCKER-ISOLATION-STAGE-2", f"-o {bridge} -j DROP")
-    iptables.move_to_top("filter", "FORWARD", "-j DOCKER-ISOLATION-STAGE-1")
-    iptables.move_to_top("filter", "FORWARD", "-j DOCKER-USER")
+def _isolate(iptables: RulesetDraft, bridge: NodeBridge) -> None:
+    """Keep bridge networks apart."""
+    iptables.insert("filter", STAGE_1, f"-i {bridge.link} ! -o {bridge.link} -j {STAGE_2}")
+    iptables.insert("filter", STAGE_2, f"-o {bridge.link} -j DROP")

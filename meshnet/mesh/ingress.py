@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from meshnet.mesh import names
 from meshnet.mesh.bridge import TO_LOCAL
-from meshnet.mesh.draft import Draft, Drafts, plug
+from meshnet.mesh.draft import Draft, Drafts
 from meshnet.mesh.iptables import RulesetDraft
+from meshnet.mesh.sandbox import join_bridge
 from meshnet.mesh.view import Leg, NodeView
 from meshnet.model import PortConfig
 from meshnet.model.node import INGRESS_SBOX
@@ -18,31 +19,30 @@ CHAIN = "DOCKER-INGRESS"
 
 def render(view: NodeView, drafts: Drafts) -> None:
     """Give ``ingress_sbox`` its leg on ``docker_gwbridge``, and send published ports there."""
-    ingress = view.ingress
-    leg = view.leg(INGRESS_SBOX)
-    sandbox = view.balancer(ingress) if ingress else None
-    if ingress is None or sandbox is None or leg is None:
-        return
     host = drafts[view.host]
-    join_bridge(
-        drafts[sandbox], view.generation.ingress_gateway_link, leg, host, names.bridge_port(view.node, INGRESS_SBOX)
-    )
-    balancers = view.load_balancers(ingress)
-    if balancers or view.node.engine.published:
-        _open_chain(host, leg)
-    for balancer in balancers:
-        for port in balancer.ports:
+    leg = _connect(view, drafts)
+    ports = view.ingress_ports() if leg is not None else ()
+    if ports or (view.node.engine.published and names.GWBRIDGE in host):
+        _open_chain(host)
+    if leg is not None:
+        for port in ports:
             _publish(host.iptables, leg, port)
 
 
-def join_bridge(sandbox: Draft, name: str, leg: Leg, host: Draft, port: str) -> None:
-    """Give a sandbox its interface on a bridge of the node, and with it its default route."""
-    plug(sandbox, name, names.mac_of(leg.address.ip), into=host, bridge=leg.bridge, port=port, mtu=1500)
-    sandbox.add_address(name, leg.address)
-    sandbox.add_default_route(name, leg.via)
+def _connect(view: NodeView, drafts: Drafts) -> Leg | None:
+    """The sandbox's leg, where the node takes part in the ingress network."""
+    ingress = view.ingress
+    sandbox = view.balancer(ingress) if ingress else None
+    leg = view.leg(INGRESS_SBOX)
+    if sandbox is None or leg is None:
+        return None
+    name = view.generation.ingress_gateway_link
+    join_bridge(drafts[sandbox], name, leg, drafts[view.host])
+    drafts[sandbox].add_default_route(name, leg.bridge.address.ip)
+    return leg
 
 
-def _open_chain(host: Draft, leg: Leg) -> None:
+def _open_chain(host: Draft) -> None:
     """Done with the first port that is ever published, and left when the last one goes (reference dump, surprise 10).
 
     ``route_localnet`` and the masquerading of the node's own connections make ``127.0.0.1:PORT`` work.
@@ -55,8 +55,8 @@ def _open_chain(host: Draft, leg: Leg) -> None:
         iptables.insert("nat", chain, f"{TO_LOCAL} -j {CHAIN}")
     iptables.insert("filter", "FORWARD", f"-j {CHAIN}")
     iptables.move_to_top("filter", "FORWARD", "-j DOCKER-USER")
-    iptables.insert("nat", "POSTROUTING", f"-o {leg.bridge} -m addrtype --src-type LOCAL -j MASQUERADE")
-    host.set_sysctl(f"net.ipv4.conf.{leg.bridge}.route_localnet", "1")
+    iptables.insert("nat", "POSTROUTING", f"-o {names.GWBRIDGE} -m addrtype --src-type LOCAL -j MASQUERADE")
+    host.set_sysctl(f"net.ipv4.conf.{names.GWBRIDGE}.route_localnet", "1")
 
 
 def _publish(iptables: RulesetDraft, leg: Leg, port: PortConfig) -> None:

@@ -19,17 +19,21 @@ def mac_of(address: IPv4Address) -> str:
 
 
 def bridge_mac(node: Node, bridge: str) -> str:
-    """A bridge's own MAC: ``02:42`` and four bytes that Docker draws."""
-    return _docker_mac(bytes.fromhex(derived_id(node.id, bridge, "mac")[:8]))
+    """A bridge's own MAC: ``02:42`` and four bytes that Docker draws.
+
+    They follow from the machine's name, as ports do: its id changes when it leaves a swarm, and its bridges stay.
+    """
+    return _docker_mac(bytes.fromhex(derived_id(node.name, bridge, "mac")[:8]))
 
 
 def _docker_mac(last: bytes) -> str:
     return ":".join(f"{byte:02x}" for byte in b"\x02\x42" + last)
 
 
-def bridge_port(node: Node, owner: str) -> str:
-    """``veth`` and seven hexadecimal digits: the port of ``owner``'s leg on a bridge of the node itself."""
-    return f"veth{derived_id(node.id, owner, 'port')[:7]}"
+def bridge_port(node: Node, owner: str, *network: str) -> str:
+    """``veth`` and seven hexadecimal digits: the port of ``owner``'s leg on a bridge of the node itself; ``network`` is
+    the id of one that somebody made."""
+    return f"veth{derived_id(node.name, owner, *network, 'port')[:7]}"
 
 
 def overlay_port(node: Node, network: Network, owner: str) -> str:

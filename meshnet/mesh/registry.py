@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from meshnet.errors import MachineError
-from meshnet.mesh import bridge, hostport, ingress, overlay, task, vip
+from meshnet.mesh import bridge, container, hostport, ingress, overlay, task, vip
 from meshnet.mesh.draft import Drafts
 from meshnet.mesh.view import NodeView
 
@@ -27,6 +27,7 @@ BUILT_IN: tuple[Renderer, ...] = (
     overlay.render,
     ingress.render,
     task.render,
+    container.render,
     vip.render,
     hostport.render,
 )

@@ -8,14 +8,14 @@ from dataclasses import replace
 from meshnet.mesh.draft import Drafts
 from meshnet.mesh.registry import BUILT_IN, Renderer
 from meshnet.mesh.view import NodeView, SwarmView
-from meshnet.model import ClusterState
+from meshnet.model import ClusterState, Membership
 from meshnet.netstate import Chain, NamespaceRef, NetState, Rule, Ruleset, Table
 
 
 def render(
     state: ClusterState, *, without_ipvs: bool = False, plugins: Iterable[Renderer] = ()
 ) -> dict[NamespaceRef, NetState]:
-    """What every namespace of every swarm node should hold, node by node.
+    """What every namespace of every machine should hold, machine by machine, in the swarm or outside.
 
     ``plugins`` run after the built-in renderers (see ``installed_renderers``). ``without_ipvs`` is for a kernel that
     has no IPVS: IPVS services, rules that match on IPVS and its sysctls are left out, and nothing else.
@@ -24,6 +24,8 @@ def render(
     swarm = SwarmView(state)
     drafts = Drafts()
     for node in state.nodes.values():
+        if node.membership is Membership.LEFT:
+            continue  # a record of the managers'; the machine goes on as another
         view = NodeView(swarm, node)
         for renderer in renderers:
             renderer(view, drafts)

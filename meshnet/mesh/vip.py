@@ -56,17 +56,17 @@ def _balance(draft: Draft, view: NodeView, balancer: LoadBalancer) -> None:
         match = f"-p {port.protocol} -m {port.protocol} --dport {port.published}"
         draft.iptables.append("mangle", "PREROUTING", f"{match} {marking(balancer.mark)}")
     view.generation.mark_vip(draft.iptables, balancer.vip, balancer.mark)
-    destinations = tuple(Destination(address) for address in balancer.backends)
+    destinations = tuple(Destination(backend.address, backend.weight) for backend in balancer.backends)
     draft.add_virtual_service(VirtualService(balancer.mark, destinations=destinations))
 
 
 def _add_vips_to_tasks(view: NodeView, drafts: Drafts) -> None:
-    """Every task holds its own service's VIPs, ingress first."""
+    """Every task holds its own service's VIPs, ingress first; a service that was removed has none any more."""
     for task in view.tasks:
-        vips = view.state.services[task.service].vips
+        service = view.state.services.get(task.service)
         for attachment in task.attachments:
-            if attachment.network in vips:
-                _add_vip(drafts[view.sandbox(task)], view, "lo", vips[attachment.network].ip)
+            if service is not None and attachment.network in service.vips:
+                _add_vip(drafts[view.sandbox(task)], view, "lo", service.vips[attachment.network].ip)
 
 
 def _add_vip(draft: Draft, view: NodeView, link: str, vip: IPv4Address) -> None:
