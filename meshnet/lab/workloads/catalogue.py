@@ -79,7 +79,7 @@ def _built(entry: CatalogueEntry) -> Workload:
     if entry.kind == "command":
         from meshnet.lab.workloads.command import CommandWorkload
 
-        return CommandWorkload(entry.command, busybox=entry.name == "busybox")
+        return CommandWorkload(entry.command)
     from meshnet.lab.workloads.served import BannerWorkload, HttpWorkload
 
     assert entry.port is not None

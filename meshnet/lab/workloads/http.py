@@ -27,6 +27,7 @@ class Request:
 
     line: str
     method: str
+    target: str
     version: str
     headers: dict[str, str]
 
@@ -59,7 +60,7 @@ def parse_head(head: bytes) -> Request:
         if not colon or not name or name != name.strip():
             raise BadRequest(400)
         headers[name.lower()] = value.strip()
-    return Request(line, words[0], words[2], headers)
+    return Request(line, words[0], words[1], words[2], headers)
 
 
 def body_length(request: Request) -> int:
@@ -88,12 +89,25 @@ def response(status: int, text: str, *, head_only: bool, keep_alive: bool, versi
     return "\r\n".join((*lines, "", "")).encode() + (b"" if head_only else body)
 
 
-class HttpConnection(asyncio.Protocol):
-    """One client's connection; ``answer`` makes the text, ``open_ones`` holds it while it's open."""
+def client_of(transport: asyncio.Transport) -> str:
+    """The address at the other end."""
+    name = transport.get_extra_info("peername")
+    return str(name[0]) if name else "unknown"
 
-    def __init__(self, answer: Callable[[Request], str], open_ones: set[asyncio.Transport]) -> None:
+
+class HttpConnection(asyncio.Protocol):
+    """One client's connection; ``answer`` makes the text, ``open_ones`` holds it while it's open, and ``say`` is told
+    of every request."""
+
+    def __init__(
+        self,
+        answer: Callable[[Request], str],
+        open_ones: set[asyncio.Transport],
+        say: Callable[[str], None] | None = None,
+    ) -> None:
         self._answer = answer
         self._open_ones = open_ones
+        self._say = say
         self._received = bytearray()
         self._body_left = 0
         self._request: Request | None = None
@@ -126,6 +140,8 @@ class HttpConnection(asyncio.Protocol):
         if self._body_left:
             return False
         request, self._request = self._request, None
+        if self._say is not None:
+            self._say(f"{request.method} {request.target} from {client_of(self._transport)}")
         self._send(200, self._answer(request), request)
         return bool(self._received)
 

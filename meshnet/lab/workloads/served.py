@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from meshnet.errors import LabError
-from meshnet.lab.workloads.http import HttpConnection, Request
+from meshnet.lab.workloads.http import HttpConnection, Request, client_of
+from meshnet.lab.workloads.logs import LogBuffer
 from meshnet.lab.workloads.task import TaskContext
 
 _BACKLOG = 1024
+
+Say = Callable[[str], None]
 
 
 class _Served(ABC):
@@ -32,14 +36,15 @@ class _Served(ABC):
         text = filled(self._text, task)
         listening = _listen(task, port)
         loop = asyncio.get_running_loop()
+        say = task.log.say if task.log is not None else None
         server = await loop.create_server(
-            lambda: self._connection(text, open_ones), sock=listening, backlog=_BACKLOG, start_serving=True
+            lambda: self._connection(text, open_ones, say), sock=listening, backlog=_BACKLOG, start_serving=True
         )
-        return RunningServer(server, open_ones)
+        return RunningServer(server, open_ones, task.log)
 
     @abstractmethod
-    def _connection(self, text: str, open_ones: set[asyncio.Transport]) -> asyncio.Protocol:
-        """What answers one client."""
+    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> asyncio.Protocol:
+        """What answers one client; ``say`` takes a line about it for the task's log."""
 
     def _port_of(self, task: TaskContext) -> int:
         text = task.env.get(self._port_variable, "") if self._port_variable else ""
@@ -53,41 +58,47 @@ class _Served(ABC):
 class HttpWorkload(_Served):
     """Answers every HTTP request with its text."""
 
-    def _connection(self, text: str, open_ones: set[asyncio.Transport]) -> asyncio.Protocol:
-        return HttpConnection(lambda request: _with_request(text, request), open_ones)
+    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> asyncio.Protocol:
+        return HttpConnection(lambda request: _with_request(text, request), open_ones, say)
 
 
 class BannerWorkload(_Served):
     """Says its text to whoever connects, and keeps the connection until they close it."""
 
-    def _connection(self, text: str, open_ones: set[asyncio.Transport]) -> asyncio.Protocol:
-        return _Banner(text, open_ones)
+    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> asyncio.Protocol:
+        return _Banner(text, open_ones, say)
 
 
 class RunningServer:
     """A served workload that has started."""
 
-    def __init__(self, server: asyncio.Server, open_ones: set[asyncio.Transport]) -> None:
+    def __init__(self, server: asyncio.Server, open_ones: set[asyncio.Transport], log: LogBuffer | None) -> None:
         self._server = server
         self._open_ones = open_ones
+        self._log = log
 
     def stop(self) -> None:
         """Close the listening socket and every connection. Call it in the event loop's thread."""
         self._server.close()
         for transport in tuple(self._open_ones):
             transport.abort()
+        if self._log is not None:
+            self._log.close()
 
 
 class _Banner(asyncio.Protocol):
-    def __init__(self, text: str, open_ones: set[asyncio.Transport]) -> None:
+    def __init__(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> None:
         self._text = text
         self._open_ones = open_ones
+        self._say = say
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._open_ones.add(transport)
         transport.write(self._text.encode())
+        if self._say is not None:
+            self._say(f"connection from {client_of(transport)}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open_ones.discard(self._transport)

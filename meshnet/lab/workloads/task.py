@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # it brings asyncio along, and the catalogue is also read where nothing will run
+    from meshnet.lab.workloads.logs import LogBuffer
 
 SHORT_ID = 12
 """Characters of a container id that Docker shows, and gives the container as its host name."""
@@ -42,7 +44,7 @@ class TaskContext:
 
     ``image`` is as the service has it, ``container_id`` 64 hexadecimal digits. ``addresses`` are the task's own on
     its overlays, ingress first. ``command`` and ``args`` are the service's: they replace the image's entry point and
-    its command, as Docker has it. ``output`` is a file that a program's output is appended to; without one it's lost.
+    its command, as Docker has it. ``log`` takes what the workload says; without one it's lost.
     ``on_exit`` is called in the event loop when the workload ends by itself, with its exit status (128 and the
     signal's number for one that was killed).
     """
@@ -59,7 +61,7 @@ class TaskContext:
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     resolv_conf: str = "nameserver 127.0.0.11\noptions ndots:0\n"
-    output: Path | None = None
+    log: LogBuffer | None = None
     on_exit: Callable[[int], None] = _nobody_minds
 
     @property

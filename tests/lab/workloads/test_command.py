@@ -12,6 +12,8 @@ import pytest
 from meshnet.errors import LabError
 from meshnet.lab.workloads import Catalogue, CatalogueEntry
 from meshnet.lab.workloads.command import RunningCommand
+from meshnet.lab.workloads.environment import PATH, image_path
+from meshnet.lab.workloads.logs import LogBuffer, LogQuery
 from tests.lab.walled import walled
 from tests.lab.workloads.task import CONTAINER, Place
 
@@ -22,16 +24,23 @@ PATIENCE = 10.0
 
 def ran(script: str, image: str = "busybox:1.28.3", **more: object) -> tuple[int, str]:
     """The status and output of a shell script in a task."""
-    output = Path("/run/output")
+    log = LogBuffer()
 
     async def main() -> int:
         place = Place.make()
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        task = place.task(image, args=("sh", "-c", script), output=output, on_exit=ended.set_result, **more)
+        task = place.task(image, args=("sh", "-c", script), log=log, on_exit=ended.set_result, **more)
         await Catalogue().workload(image).start(task)
         return await asyncio.wait_for(ended, PATIENCE)
 
-    return asyncio.run(main()), output.read_text()
+    return asyncio.run(main()), text_of(log)
+
+
+def text_of(log: LogBuffer, query: LogQuery | None = None) -> str:
+    async def main() -> str:
+        return "".join([line.text.decode() async for line in log.read(query or LogQuery())])
+
+    return asyncio.run(main())
 
 
 @walled
@@ -102,13 +111,40 @@ def test_a_stopped_command_takes_its_children_with_it_and_reports_nothing() -> N
 
 
 @walled
-def test_a_command_whose_output_can_not_be_kept_is_an_error_that_names_the_task() -> None:
+def test_a_command_that_can_not_be_started_is_an_error_that_names_the_task() -> None:
     async def main() -> None:
-        task = Place.make().task("busybox", output=Path("/run/no/such/folder"))
+        place = Place.make()
+        task = place.task("busybox")
+        place.sandbox.close()
+        before = len(list(Path("/proc/self/fd").iterdir()))
         with pytest.raises(LabError, match=r"task whoami\.2\..* can't be started"):
             await Catalogue().workload("busybox").start(task)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
     asyncio.run(main())
+
+
+@walled
+def test_everything_a_command_says_is_in_its_log_when_its_end_is_reported() -> None:
+    log = LogBuffer(limit=10**9)
+
+    async def main() -> None:
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        script = "echo first; yes line | head -n 200000; echo oops >&2; (sleep 1000; echo never) & echo last"
+        task = Place.make().task("busybox", args=("sh", "-c", script), log=log, on_exit=ended.set_result)
+        await Catalogue().workload("busybox").start(task)
+        assert await asyncio.wait_for(ended, PATIENCE) == 0
+        assert log.closed
+
+    asyncio.run(main())
+    assert text_of(log, LogQuery(stderr=False)) == "first\n" + "line\n" * 200_000 + "last\n"
+    assert text_of(log, LogQuery(stdout=False)) == "oops\n"
+
+
+@walled
+def test_a_busybox_has_its_own_applets_and_other_images_the_machines_tools() -> None:
+    assert ran("for name in nslookup sh; do readlink -f $(command -v $name); done")[1] == "/usr/bin/busybox\n" * 2
+    assert image_path("mine") == PATH
 
 
 def _processes_in(namespace: int) -> int:
