@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Interface
 
+from meshnet.model.bridge import DEFAULT_BRIDGE
 from meshnet.model.ids import ContainerId, NetworkId, NodeId, short_id
 from meshnet.model.policy import RestartCondition
 from meshnet.model.service import PortConfig
@@ -59,9 +60,10 @@ class ContainerSpec:
 class Container:
     """A container outside any service, and what its node gave it.
 
-    ``attachments`` are its places on overlay networks, ``bridges`` its addresses on bridge networks of its node (the
-    default ``bridge`` among them), by network id. ``ports`` are as published, with the numbers its node chose.
-    Instants are nanoseconds; ``wanted`` says whether it is to run: what somebody asked last.
+    ``attachments`` are its places on overlay networks, ``bridges`` its addresses on bridge networks that somebody made
+    on its node, by network id; that on the default ``bridge`` is in the node's ``EngineState.gateways``. ``ports`` are
+    as published, with the numbers its node chose. Instants are nanoseconds; ``wanted`` says whether it is to run: what
+    somebody asked last. ``start_after`` holds a restart back.
     """
 
     id: ContainerId
@@ -80,6 +82,7 @@ class Container:
     error: str = ""
     pid: int = 0
     restarts: int = 0
+    start_after: int | None = None
 
     @property
     def name(self) -> str:
@@ -103,3 +106,13 @@ class Container:
     def placed(self) -> bool:
         """Whether it has a network namespace in the kernel: from being started until it has ended."""
         return self.wanted or self.state is ContainerState.RUNNING
+
+    @property
+    def starting(self) -> bool:
+        """Whether its engine is to start it now."""
+        return self.wanted and self.state is not ContainerState.RUNNING and self.start_after is None
+
+    @property
+    def on_default_bridge(self) -> bool:
+        """Whether it has its place on its node's ``bridge``: asked for, or for want of any other network."""
+        return not self.spec.networks or DEFAULT_BRIDGE in self.spec.networks

@@ -14,7 +14,7 @@ from meshnet.model.stored import StoredKind
 class NetworkSpec:
     """An overlay network somebody asks for. Without a ``subnet`` the swarm gives it the next one of its pool.
 
-    An ``external`` one is not made: it must be there.
+    An ``external`` one is not made: it must be there. ``ingress`` asks for the network of published ports.
     """
 
     name: str
@@ -25,6 +25,7 @@ class NetworkSpec:
     internal: bool = False
     external: bool = False
     gateway: IPv4Address | None = None
+    ingress: bool = False
 
 
 @dataclass(frozen=True, slots=True)

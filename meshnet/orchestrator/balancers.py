@@ -25,12 +25,38 @@ def set_aside(draft: Draft, network: Network) -> None:
     Docker."""
     if network.ingress:
         for node in list(draft.nodes.values()):
-            _attach(draft, node, network)
+            if node.member:
+                _attach(draft, node, network)
         return
     if draft.leader.generation in EAGER:
         draft.balancers[network.id] = {
-            node: addresses.take(draft, network).ip for node in draft.nodes if addresses.has_room(draft, network)
+            node.id: addresses.take(draft, network).ip
+            for node in draft.nodes.values()
+            if node.member and addresses.has_room(draft, network)
         }
+
+
+def appear(draft: Draft, node: NodeId) -> None:
+    """Do what a manager does for the balancers of a node that joins."""
+    for network in draft.networks.values():
+        if not addresses.has_room(draft, network):
+            continue
+        if network.ingress:
+            _attach(draft, draft.nodes[node], network)
+        elif draft.leader.generation in EAGER:
+            aside = {**draft.balancers.get(network.id, {}), node: addresses.take(draft, network).ip}
+            draft.balancers[network.id] = aside
+
+
+def vanish(draft: Draft, node: NodeId) -> None:
+    """Take back what a node that leaves had for its balancers."""
+    for network, address in draft.nodes[node].attachments.items():
+        addresses.release(draft, draft.networks[network], address.ip)
+    for network, aside in list(draft.balancers.items()):
+        if node in aside:
+            addresses.release(draft, draft.networks[network], aside[node])
+            draft.balancers[network] = {other: address for other, address in aside.items() if other != node}
+    draft.nodes[node] = replace(draft.nodes[node], attachments={})
 
 
 def forget(draft: Draft, network: Network) -> None:
@@ -56,9 +82,9 @@ def join(draft: Draft, node: NodeId, networks: Iterable[NetworkId]) -> None:
 
 
 def leave_unused(draft: Draft) -> None:
-    """Let every node go from the user networks that no task of it is on any more."""
+    """Let every node go from the user networks that no task and no container of it is on any more."""
     for node in list(draft.nodes.values()):
-        used = {attachment.network for task in draft.tasks_on(node.id) for attachment in task.attachments}
+        used = {attachment.network for resident in draft.residents(node.id) for attachment in resident.attachments}
         kept = {network: address for network, address in node.attachments.items() if _stays(draft, network, used)}
         for network, address in node.attachments.items():
             known = draft.networks.get(network)

@@ -8,17 +8,20 @@ from ipaddress import IPv4Address
 
 from meshnet.model import (
     ClusterState,
+    Container,
     ContainerId,
     Event,
     Network,
     NetworkId,
     Node,
     NodeId,
-    NodeRole,
     Service,
     Task,
 )
 from meshnet.model.ids import container_id, swarm_id
+
+Resident = Task | Container
+"""Whatever has a network namespace on a node."""
 
 
 class Draft:
@@ -87,7 +90,7 @@ class Draft:
 
     @property
     def leader(self) -> Node:
-        return next(node for node in self.nodes.values() if node.role is NodeRole.MANAGER)
+        return next(node for node in self.nodes.values() if node.manages)
 
     @property
     def ingress(self) -> Network | None:
@@ -106,3 +109,9 @@ class Draft:
     def tasks_on(self, node: NodeId) -> Iterator[Task]:
         """The tasks that hold their place on a node, in the order they were made."""
         return (task for task in self.tasks.values() if task.node == node and task.placed)
+
+    def residents(self, node: NodeId) -> tuple[Resident, ...]:
+        """Whatever has its place in a node's kernel: its tasks, then its containers outside services, each in the order
+        they were made."""
+        own = (container for container in self.containers.values() if container.node == node and container.placed)
+        return (*self.tasks_on(node), *own)

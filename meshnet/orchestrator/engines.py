@@ -9,38 +9,73 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
-from meshnet.model import EndpointMode, EngineState, Generation, NetworkId, Node, ServiceId, Task, TaskStory
+from meshnet.model import (
+    ContainerId,
+    EndpointMode,
+    EngineState,
+    Generation,
+    NetworkId,
+    Node,
+    ServiceId,
+    Task,
+    TaskStory,
+)
 from meshnet.model.node import BALANCER, INGRESS_SBOX
 from meshnet.orchestrator import gwbridge
-from meshnet.orchestrator.draft import Draft
+from meshnet.orchestrator.draft import Draft, Resident
 
 
 def settle(draft: Draft) -> None:
     """Let every engine learn of the change."""
     for node in list(draft.nodes.values()):
-        tasks = tuple(draft.tasks_on(node.id))
-        engine = _with_gateways(draft, node.engine, tasks)
-        engine = _with_joins(draft, node, engine, tasks)
+        residents = draft.residents(node.id)
+        engine = _with_gateways(draft, node, residents)
+        engine = _with_joins(draft, node, engine, residents)
         engine = _with_marks(draft, node, engine)
         if engine != node.engine:
             draft.nodes[node.id] = replace(node, engine=engine)
 
 
-def _with_gateways(draft: Draft, engine: EngineState, tasks: tuple[Task, ...]) -> EngineState:
-    """An address for each container that goes out by a bridge: ``docker_gwbridge`` if it's on an overlay that is not
-    internal, ``docker0`` if it's on none."""
-    here = {task.container for task in tasks}
-    gateways = {owner: given for owner, given in engine.gateways.items() if owner in here or owner == INGRESS_SBOX}
-    for task in tasks:
-        if task.container in gateways:
+def _with_gateways(draft: Draft, node: Node, residents: tuple[Resident, ...]) -> EngineState:
+    """An address for the ingress sandbox, while there is one, and for each container that goes out by a bridge."""
+    engine = node.engine
+    exits: dict[str, IPv4Network] = {}
+    if any(draft.networks[network].ingress for network in node.attachments if network in draft.networks):
+        exits[INGRESS_SBOX] = engine.gwbridge
+    for resident in residents:
+        bridge = _exit(draft, engine, resident)
+        if bridge is not None:
+            exits[resident.container] = bridge
+    gateways = {owner: given for owner, given in engine.gateways.items() if owner in exits and given in exits[owner]}
+    tasks = {resident.container: resident for resident in residents if isinstance(resident, Task)}
+    for owner, bridge in exits.items():
+        if owner in gateways:
             continue
-        if not task.attachments:
-            gateways[task.container] = gwbridge.next_address(engine.docker0, gateways.values())
-        elif any(not draft.networks[attachment.network].internal for attachment in task.attachments):
-            gateways[task.container] = _gateway(draft, engine, task, gateways)
-    return replace(engine, gateways=gateways)
+        task = tasks.get(ContainerId(owner)) if bridge == engine.gwbridge else None
+        gateways[owner] = _gateway(draft, engine, task, gateways) if task else _lowest(bridge, gateways)
+    made = engine.gwbridge_made or engine.gwbridge in exits.values()
+    return replace(engine, gateways=gateways, gwbridge_made=made)
+
+
+def _exit(draft: Draft, engine: EngineState, resident: Resident) -> IPv4Network | None:
+    """The bridge a container goes out by: ``docker0`` if it is on that, as a task on no overlay is; else
+    ``docker_gwbridge`` if it is on an overlay that is not internal, and on no bridge network that leads out."""
+    if isinstance(resident, Task):
+        on_default, leads_out = not resident.attachments, False
+    else:
+        on_default = resident.on_default_bridge
+        leads_out = any(not draft.bridges[bridge].internal for bridge in resident.bridges)
+    if on_default:
+        return engine.docker0
+    if not leads_out and any(not draft.networks[each.network].internal for each in resident.attachments):
+        return engine.gwbridge
+    return None
+
+
+def _lowest(bridge: IPv4Network, gateways: dict[str, IPv4Address]) -> IPv4Address:
+    return gwbridge.next_address(bridge, gateways.values())
 
 
 def _gateway(draft: Draft, engine: EngineState, task: Task, gateways: dict[str, IPv4Address]) -> IPv4Address:
@@ -53,9 +88,9 @@ def _gateway(draft: Draft, engine: EngineState, task: Task, gateways: dict[str, 
     return gwbridge.next_address(engine.gwbridge, (*gateways.values(), *draft.story.gateways()))
 
 
-def _with_joins(draft: Draft, node: Node, engine: EngineState, tasks: tuple[Task, ...]) -> EngineState:
+def _with_joins(draft: Draft, node: Node, engine: EngineState, residents: tuple[Resident, ...]) -> EngineState:
     """A number for each port in an overlay namespace, which lives as long as somebody is joined to it."""
-    wanted = list(_ports(draft, node, tasks))
+    wanted = list(_ports(draft, node, residents))
     joins = {port: number for port, number in engine.joins.items() if port in wanted}
     alive = {network for network, _ in joins}
     following = {network: number for network, number in engine.next_join.items() if network in alive}
@@ -66,17 +101,17 @@ def _with_joins(draft: Draft, node: Node, engine: EngineState, tasks: tuple[Task
     return replace(engine, joins=joins, next_join=following)
 
 
-def _ports(draft: Draft, node: Node, tasks: tuple[Task, ...]) -> Iterator[tuple[NetworkId, str]]:
-    """Who is joined to an overlay namespace of the node; each balancer before the tasks, as it makes the namespace.
+def _ports(draft: Draft, node: Node, residents: tuple[Resident, ...]) -> Iterator[tuple[NetworkId, str]]:
+    """Who is joined to an overlay namespace of the node; each balancer first, as it makes the namespace.
 
     18.03 has none but the ingress network's.
     """
     for network in node.attachments:
         if draft.networks[network].ingress or node.generation is not Generation.G18_03:
             yield network, BALANCER
-    for task in tasks:
-        for attachment in task.attachments:
-            yield attachment.network, task.container
+    for resident in residents:
+        for attachment in resident.attachments:
+            yield attachment.network, resident.container
 
 
 def _with_marks(draft: Draft, node: Node, engine: EngineState) -> EngineState:

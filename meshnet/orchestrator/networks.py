@@ -1,10 +1,14 @@
-"""Making and removing networks."""
+"""Making and removing overlay networks.
+
+docker-swarm-facts sections 4.10 and 5.6; swarmkit manager/controlapi/network.go.
+"""
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 
-from meshnet.errors import AllocationError, InputError
+from meshnet.errors import AllocationError, InputError, Refusal, RefusedError
 from meshnet.model import OVERLAY_MTU, Network, NetworkId, NetworkSpec, NetworkStory
 from meshnet.model.names import check_name
 from meshnet.model.network import INGRESS
@@ -19,12 +23,29 @@ SMALLEST_MTU = 68
 """The least that IPv4 can do with."""
 
 
+NO_SWARM = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
+    "and try again."
+)
+PREDEFINED = ("bridge", "host", "none")
+"""Networks every engine has; nobody makes or removes them."""
+
+
 def create(draft: Draft, spec: NetworkSpec) -> Network:
-    """Make a network. Raises ``InputError`` or ``AllocationError`` that says what stands against it."""
+    """Make an overlay network. Raises ``InputError`` or ``AllocationError`` that says what stands against it."""
+    if draft.swarm is None:
+        raise RefusedError(NO_SWARM, Refusal.UNAVAILABLE)
     check_name(spec.name, "network")
+    check_not_predefined(spec.name)
     if draft.network_named(spec.name) is not None:
-        raise InputError(f"network with name {spec.name} already exists")
-    return _add(draft, spec, ingress=False)
+        raise RefusedError(f"network with name {spec.name} already exists", Refusal.ALREADY_EXISTS)
+    if spec.ingress and spec.attachable:
+        raise RefusedError("ingress network cannot be attachable")
+    if spec.ingress and draft.ingress is not None:
+        raise RefusedError(f"ingress network ({draft.ingress.id}) is already present", Refusal.ALREADY_EXISTS)
+    if spec.ingress and spec.subnet is None:
+        spec = replace(spec, subnet=subnets.ingress_subnet(draft))
+    return _add(draft, spec, ingress=spec.ingress)
 
 
 def create_ingress(draft: Draft, subnet: IPv4Network | None) -> Network:
@@ -32,21 +53,59 @@ def create_ingress(draft: Draft, subnet: IPv4Network | None) -> Network:
     return _add(draft, NetworkSpec(INGRESS, subnet or subnets.ingress_subnet(draft)), ingress=True)
 
 
+def find(draft: Draft, name: str) -> Network:
+    """The network of that id, that name, or whose id alone begins so. Raises ``RefusedError``."""
+    there = draft.networks.values()
+    by_id = draft.networks.get(NetworkId(name)) or draft.network_named(name)
+    found = [by_id] if by_id else [network for network in there if name and network.id.startswith(name)]
+    if len(found) > 1:
+        raise RefusedError(f"network {name} is ambiguous ({len(found)} matches found on ID prefix)")
+    if not found:
+        raise RefusedError(f"network {name} not found", Refusal.NOT_FOUND)
+    return found[0]
+
+
 def remove(draft: Draft, name: str) -> Network:
-    """Remove a network that no service uses. Raises ``InputError`` otherwise."""
-    network = draft.network_named(name)
-    if network is None:
-        raise InputError(f"network {name} not found")
-    if network.ingress:
-        raise InputError("the ingress network is what publishes ports in a lab; it cannot be removed")
-    for service in draft.services.values():
-        if network.id in service.networks:
-            raise InputError(f"network {network.id} is in use by service {service.id}")
+    """Remove a network that nobody uses. Raises ``InputError`` otherwise."""
+    if name in PREDEFINED:
+        raise RefusedError(f"{name} is a pre-defined network and cannot be removed", Refusal.PERMISSION_DENIED)
+    network = find(draft, name)
+    _check_unused(draft, network)
     balancers.forget(draft, network)
     del draft.networks[network.id]
     del draft.taken[network.id]
     draft.last_address.pop(network.id, None)
     return network
+
+
+def check_not_predefined(name: str) -> None:
+    """Raises ``RefusedError`` for a name that is every engine's own."""
+    if name in PREDEFINED:
+        raise RefusedError(f"operation is not permitted on predefined {name} network", Refusal.PERMISSION_DENIED)
+
+
+def check_gateway(subnet: IPv4Network, gateway: IPv4Address | None) -> IPv4Address:
+    """The gateway asked for, or a subnet's first address. Raises ``RefusedError`` for one that is not of it."""
+    if gateway is None:
+        return subnet.network_address + 1
+    if gateway not in subnet or gateway in (subnet.network_address, subnet.broadcast_address):
+        raise RefusedError(f"invalid network config: no configured subnet contains gateway {gateway}")
+    return gateway
+
+
+def _check_unused(draft: Draft, network: Network) -> None:
+    for service in draft.services.values():
+        if network.ingress and service.ingress_ports:
+            raise RefusedError(
+                f"ingress network cannot be removed because service {service.id} depends on it",
+                Refusal.FAILED_PRECONDITION,
+            )
+        if network.id in service.networks:
+            raise RefusedError(f"network {network.id} is in use by service {service.id}", Refusal.FAILED_PRECONDITION)
+    for what, users in (("task", draft.tasks), ("container", draft.containers)):
+        for user in users.values():
+            if any(attachment.network == network.id for attachment in user.attachments):
+                raise RefusedError(f"network {network.id} is in use by {what} {user.id}", Refusal.FAILED_PRECONDITION)
 
 
 def _add(draft: Draft, spec: NetworkSpec, *, ingress: bool) -> Network:
@@ -57,7 +116,7 @@ def _add(draft: Draft, spec: NetworkSpec, *, ingress: bool) -> Network:
         id=NetworkId(draft.new_swarm_id(told.id)),
         name=spec.name,
         subnet=subnet,
-        gateway=subnet.network_address + 1,
+        gateway=check_gateway(subnet, spec.gateway),
         vni=_vni(draft, spec, told.vni),
         ingress=ingress,
         internal=spec.internal,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshnet.errors import Refusal, RefusedError
 from meshnet.model import ClusterState, Service, Task
-from meshnet.orchestrator import balancers, engines, networks, scheduler, services
+from meshnet.orchestrator import administration, balancers, containers, engines, scheduler, services
 from meshnet.orchestrator.commands import (
     Command,
-    CreateNetwork,
     CreateService,
-    RemoveNetwork,
     RemoveService,
     ScaleService,
+    Tick,
 )
 from meshnet.orchestrator.draft import Draft
 
@@ -25,6 +23,7 @@ def step(state: ClusterState, command: Command, now: int = 0) -> ClusterState:
     some; ``state`` then stands.
     """
     draft = Draft(state, now)
+    containers.let_time_pass(draft)
     what = _carry_out(draft, command)
     balancers.leave_unused(draft)
     services.allocate_tasks(draft)
@@ -35,11 +34,8 @@ def step(state: ClusterState, command: Command, now: int = 0) -> ClusterState:
 
 def _carry_out(draft: Draft, command: Command) -> str:
     match command:
-        case CreateNetwork(spec):
-            network = networks.create(draft, spec)
-            return f"network {network.name} created with {network.subnet}"
-        case RemoveNetwork(name):
-            return f"network {networks.remove(draft, name).name} removed"
+        case Tick():
+            return "time passed"
         case CreateService(service_spec):
             return f"service {_called(services.create(draft, service_spec))} created"
         case ScaleService(name, replicas):
@@ -47,7 +43,7 @@ def _carry_out(draft: Draft, command: Command) -> str:
         case RemoveService(name):
             return f"service {_called(services.remove(draft, name))} removed"
         case _:
-            raise RefusedError(f"the swarm here does not take {type(command).__name__} yet", Refusal.UNIMPLEMENTED)
+            return administration.carry_out(draft, command)
 
 
 def _called(service: Service) -> str:
@@ -58,7 +54,7 @@ def _moves(state: ClusterState, draft: Draft) -> Iterable[str]:
     """What became of tasks: which went, which came to a node, which wait and why."""
     for task in state.tasks.values():
         if task.id not in draft.tasks and task.node is not None:
-            yield f"{_slot(task)} left {draft.nodes[task.node].name}"
+            yield f"{_slot(task)} left {state.nodes[task.node].name}"
     for task in draft.tasks.values():
         if task == state.tasks.get(task.id):
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from meshnet.errors import AllocationError
+from meshnet.errors import AllocationError, RefusedError
 from meshnet.model import Generation
 from meshnet.orchestrator.draft import Draft
 
@@ -41,11 +41,12 @@ def next_subnet(draft: Draft) -> IPv4Network:
     Raises ``AllocationError`` when the pool has no more.
     """
     serially = draft.leader.generation is not Generation.G18_03
-    for subnet in _pool(draft.last_subnet if serially else None):
+    pool, prefix = (draft.swarm.pool, draft.swarm.pool_prefix) if draft.swarm else (POOL, POOL_PREFIX)
+    for subnet in _pool(pool, prefix, draft.last_subnet if serially else None):
         if overlapped(draft, subnet) is None:
             draft.last_subnet = subnet
             return subnet
-    raise AllocationError(f"the pool {POOL} has no subnet of {POOL_PREFIX} bits left for a network")
+    raise AllocationError(f"the pool {pool} has no subnet of {prefix} bits left for a network")
 
 
 def check_subnet(draft: Draft, name: str, subnet: IPv4Network) -> IPv4Network:
@@ -71,10 +72,25 @@ def overlapped(draft: Draft, subnet: IPv4Network) -> str | None:
     return None
 
 
-def _pool(last: IPv4Network | None) -> Iterator[IPv4Network]:
-    """All of the pool's subnets, from the one after ``last`` round to it."""
-    size = 1 << (32 - POOL_PREFIX)
-    count = POOL.num_addresses // size
-    start = 0 if last is None else (int(last.network_address) - int(POOL.network_address)) // size + 1
+def parse_pool(pool: str, prefix: int) -> tuple[IPv4Network, int]:
+    """The pool that ``docker swarm init --default-addr-pool`` asks for, and its subnets' prefix; ``""`` and 0 are
+    Docker's own. Raises ``RefusedError``."""
+    try:
+        found = IPv4Network(pool) if pool else POOL
+    except ValueError as error:
+        raise RefusedError(f"invalid default address pool {pool!r}: {error}") from error
+    prefix = prefix or max(POOL_PREFIX, found.prefixlen)
+    if not found.prefixlen <= prefix <= SMALLEST_PREFIX:
+        raise RefusedError(
+            f"the subnets of the pool {found} have from {found.prefixlen} to {SMALLEST_PREFIX} bits, and not {prefix}"
+        )
+    return found, prefix
+
+
+def _pool(pool: IPv4Network, prefix: int, last: IPv4Network | None) -> Iterator[IPv4Network]:
+    """All of a pool's subnets, from the one after ``last`` round to it."""
+    size = 1 << (32 - prefix)
+    count = pool.num_addresses // size
+    start = 0 if last is None else (int(last.network_address) - int(pool.network_address)) // size + 1
     for step in range(count):
-        yield IPv4Network((int(POOL.network_address) + (start + step) % count * size, POOL_PREFIX))
+        yield IPv4Network((int(pool.network_address) + (start + step) % count * size, prefix))

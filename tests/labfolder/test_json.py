@@ -62,7 +62,15 @@ WHOLE = LabSpec(
         name="shop",
         networks=(
             NetworkSpec(
-                "front", IPv4Network("10.0.2.0/24"), {"o": "v"}, {"l": "v"}, True, True, True, IPv4Address("10.0.2.9")
+                "front",
+                IPv4Network("10.0.2.0/24"),
+                {"o": "v"},
+                {"l": "v"},
+                attachable=True,
+                internal=True,
+                external=True,
+                gateway=IPv4Address("10.0.2.9"),
+                ingress=True,
             ),
         ),
         files=(StoredSpec(StoredKind.SECRET, "key", b"\x00\xff", {"l": "v"}),),

@@ -95,11 +95,9 @@ def test_network_in_use_cannot_be_removed_until_it_is_not() -> None:
     assert not subnets(run(state, RemoveService("web"), RemoveNetwork("a")))
 
 
-def test_unknown_network_and_ingress_cannot_be_removed() -> None:
+def test_unknown_network_cannot_be_removed() -> None:
     with pytest.raises(InputError, match="network a not found"):
         run(swarm(), RemoveNetwork("a"))
-    with pytest.raises(InputError, match="ingress"):
-        run(swarm(), RemoveNetwork("ingress"))
 
 
 def test_early_manager_sets_a_balancers_address_aside_for_every_node() -> None:

@@ -1,0 +1,68 @@
+"""Ports that containers publish on their own node (``docker run -p``, ``mode=host``).
+
+libnetwork portallocator and portmapper; docker-swarm-facts section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from meshnet.errors import Refusal, RefusedError
+from meshnet.model import Container, NodeId, PortConfig, Protocol, PublishMode
+from meshnet.orchestrator.draft import Draft
+
+FIRST, LAST = 32768, 60999
+"""What an engine gives from: the kernel's ``ip_local_port_range``."""
+
+Number = tuple[Protocol, int]
+
+
+def given(draft: Draft, container: Container) -> tuple[PortConfig, ...]:
+    """What a container asks for, with a number where it names none. Raises ``RefusedError`` for one that is taken."""
+    taken = set(_published(draft, container.node))
+    ingress = set(_ingress(draft, container.node))
+    ports: list[PortConfig] = []
+    for port in container.spec.ports:
+        wanted = (port.protocol, port.published)
+        if port.published and wanted in taken:
+            raise _refused(container, f"Bind for 0.0.0.0:{port.published} failed: port is already allocated")
+        if port.published and wanted in ingress:
+            raise _refused(
+                container,
+                f"failed to bind host port for 0.0.0.0:{port.published}/{port.protocol}: address already in use",
+            )
+        if not port.published:
+            port = replace(port, published=_lowest(container, port.protocol, taken | ingress))
+        taken.add((port.protocol, port.published))
+        ports.append(port)
+    return tuple(ports)
+
+
+def _lowest(container: Container, protocol: Protocol, taken: set[Number]) -> int:
+    for number in range(FIRST, LAST + 1):
+        if (protocol, number) not in taken:
+            return number
+    raise _refused(container, "all ports are allocated")
+
+
+def _published(draft: Draft, node: NodeId) -> Iterator[Number]:
+    for resident in draft.residents(node):
+        for port in resident.ports:
+            if port.mode is PublishMode.HOST and port.published:
+                yield port.protocol, port.published
+
+
+def _ingress(draft: Draft, node: NodeId) -> Iterator[Number]:
+    """What the node listens on for the routing mesh."""
+    if draft.nodes[node].member:
+        for service in draft.services.values():
+            for port in service.ingress_ports:
+                yield port.protocol, port.published
+
+
+def _refused(container: Container, why: str) -> RefusedError:
+    return RefusedError(
+        f"driver failed programming external connectivity on endpoint {container.name} ({container.id}): {why}",
+        Refusal.UNKNOWN,
+    )
