@@ -5,64 +5,37 @@ Everything in here belongs to the event loop's thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from meshnet.lab.programs import Client, Spawner
 from meshnet.lab.workloads import Catalogue
+from meshnet.lab.workloads.entering import ContainerProgram
+from meshnet.lab.workloads.logs import LogBuffer
 from meshnet.model import ClusterState, ContainerId
 from meshnet.orchestrator import Command
 
 
 @dataclass(frozen=True, slots=True)
-class ExecSpec:
-    """A program for a container that runs already. ``env`` comes on top of the container's own."""
-
-    argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict)
-    folder: str = ""
-    terminal: bool = False
-
-
-class Process(Protocol):
-    """A child of the lab's; ``subprocess.Popen`` is one. ``returncode`` is minus the signal for one that was killed."""
-
-    pid: int
-
-    def poll(self) -> int | None: ...
-
-    def wait(self) -> int: ...
-
-
-class Spawner(Protocol):
-    """Starts a program with these descriptors as its streams; ``controlling`` says that they are one terminal."""
-
-    def __call__(self, stdin: int, stdout: int, stderr: int, controlling: bool) -> Process: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line that a container said: ``stream`` is 1 for its output and 2 for its error output, ``time`` in nanoseconds,
-    ``text`` without the line's end."""
-
-    time: int
-    stream: int
-    text: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class ContainerProcess:
-    """A line of ``docker top``."""
+    """A line of ``docker top``; ``started`` is ``HH:MM``, ``cpu`` the time it used."""
 
+    user: str
     pid: int
     parent: int
+    started: str
+    terminal: str
+    cpu: str
     command: str
-    started: str = ""
-    cpu: str = "00:00:00"
 
 
 class Engines(Protocol):
-    """A lab's engines, seen by an API or a command line."""
+    """A lab's engines, seen by an API or a command line.
+
+    Containers are named by their whole ids. What asks something of a container that isn't running raises
+    ``RefusedError``.
+    """
 
     @property
     def state(self) -> ClusterState:
@@ -89,27 +62,24 @@ class Engines(Protocol):
         """Return once the kernel and the containers are where the state of this moment has them."""
 
     def signal(self, container: ContainerId, number: int) -> None:
-        """Send a running container's first process a signal. Raises ``RefusedError`` when it isn't running."""
+        """Send a running container's first process a signal."""
 
     async def stop(self, container: ContainerId, signal: int, grace: int) -> None:
         """Ask a container to end, kill it ``grace`` nanoseconds later, and return when it has ended (and its state says
         so). Does nothing to one that isn't running."""
 
-    def spawner(self, container: ContainerId, program: ExecSpec) -> Spawner:
-        """How to start a program in a running container. Raises ``RefusedError`` when it isn't running; the spawner
-        itself raises ``FileNotFoundError`` and ``PermissionError``."""
+    async def spawner(self, container: ContainerId, program: ContainerProgram) -> Spawner:
+        """What starts a program in a running container. It raises ``FailedStart`` in Docker's words."""
 
-    def attach(self, container: ContainerId) -> AsyncIterator[LogLine]:
-        """What a container says from now on, until it ends."""
+    async def attach(self, container: ContainerId, client: Client) -> None:
+        """Join a client to a container's own streams until the container ends: what it says from now on, and, where its
+        standard input is open, what the client types. The container may still have to be started."""
 
-    def write(self, container: ContainerId, data: bytes) -> None:
-        """Give a container that was created with an open standard input some more of it; nothing (b"") ends it."""
+    def resize(self, container: ContainerId, rows: int, columns: int) -> None:
+        """Give a container's terminal its size; one that isn't started yet starts with it."""
 
-    def logs(
-        self, container: ContainerId, *, follow: bool = False, since: int = 0, tail: int | None = None
-    ) -> AsyncIterator[LogLine]:
-        """What a container has said since ``since`` (nanoseconds), its last ``tail`` lines only where given, and with
-        ``follow`` what it goes on to say until it ends. Ends at once for one that never ran."""
+    def log(self, container: ContainerId) -> LogBuffer:
+        """What a container has said. An empty one, closed, for a container that never ran."""
 
     def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
-        """What runs in a container, its first process first."""
+        """What runs in a running container, its first process first; a served one has a line that stands for it."""

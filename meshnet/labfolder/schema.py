@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from meshnet.compose import values
-from meshnet.compose.schema import Strict
+from meshnet.compose.strict import Strict
 from meshnet.errors import InputError
 from meshnet.labfolder.overrides import parse_generation
 from meshnet.model import Generation

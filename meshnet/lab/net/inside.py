@@ -82,6 +82,7 @@ def start(
     stdin: int = 0,
     stdout: int = 1,
     stderr: int = 2,
+    third: int | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     controlling_terminal: bool = False,
@@ -93,6 +94,7 @@ def start(
 
     ``stdin``, ``stdout`` and ``stderr`` are descriptors. With ``controlling_terminal`` they are one terminal, which
     becomes the session's: a leader without one gets the first that it opens, so the child opens ``stdin``'s by name.
+    A descriptor given as ``third`` is the child's number 3.
     ``prepare`` is called inside before the program is looked for. A ``cwd`` that isn't there gives way to ``/``.
 
     Raises ``FileNotFoundError`` or another ``OSError`` when there is no such program. posix_spawn does not copy the
@@ -100,7 +102,11 @@ def start(
     to start a program in user-mode Linux, against 140 and 40.
     """
     environment = dict(os.environ if env is None else env)
-    actions = _terminal(os.ttyname(stdin)) if controlling_terminal else _redirections(stdin, stdout, stderr)
+    further = () if third is None else (third,)
+    if controlling_terminal:
+        actions = _terminal(os.ttyname(stdin), further)
+    else:
+        actions = _redirections(stdin, stdout, stderr, *further)
     session: dict[str, Any] = {"setsid": True} if process_group is None else {"setpgroup": process_group}
 
     def work() -> int:
@@ -144,17 +150,17 @@ def find_program(name: str, path: str) -> str | None:
     return next((file for file in files if os.access(file, os.X_OK) and Path(file).is_file()), None)
 
 
-def _terminal(name: str) -> list[tuple[Any, ...]]:
-    """File actions that give the child the terminal ``name`` for all three streams."""
+def _terminal(name: str, further: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """File actions that give the child the terminal ``name`` for all three streams, and what is ``further`` after."""
+    numbered = [(os.POSIX_SPAWN_DUP2, fd, 3 + place) for place, fd in enumerate(further)]
     opened = (os.POSIX_SPAWN_OPEN, 0, name, os.O_RDWR, 0)
-    return [opened, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+    return [*numbered, opened, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
 
 
-def _redirections(stdin: int, stdout: int, stderr: int) -> list[tuple[Any, ...]]:
-    """File actions that give the child those three. They go by way of numbers above them all, so that none is
-    overwritten before it's copied; what the child has inherited up there would have been closed anyway."""
-    wanted = (stdin, stdout, stderr)
-    spare = max(2, *wanted) + 1
+def _redirections(*wanted: int) -> list[tuple[Any, ...]]:
+    """File actions that give the child those, numbered from 0. They go by way of numbers above them all, so that none
+    is overwritten before it's copied; what the child has inherited up there would have been closed anyway."""
+    spare = max(len(wanted) - 1, *wanted) + 1
     away = [(os.POSIX_SPAWN_DUP2, fd, spare + number) for number, fd in enumerate(wanted)]
     home = [(os.POSIX_SPAWN_DUP2, spare + number, number) for number in range(len(wanted))]
     return [*away, *home, *((os.POSIX_SPAWN_CLOSE, spare + number) for number in range(len(wanted)))]

@@ -95,12 +95,18 @@ class Container:
         nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             return FirstProcess(
-                self.task, None, stdout=nowhere, stderr=nowhere, environment={"PATH": PATH}, on_end=self._let_go
+                self.task,
+                None,
+                stdin=nowhere,
+                stdout=nowhere,
+                stderr=nowhere,
+                environment={"PATH": PATH},
+                on_end=self._let_go,
             )
         finally:
             os.close(nowhere)
 
-    def _let_go(self, status: int) -> None:
+    def _let_go(self) -> None:
         """Somebody killed the holder, and all its programs with it: the next program gets another."""
         self._holder = None
 

@@ -13,17 +13,16 @@ from pathlib import Path
 
 from meshnet.kernel import libc
 from meshnet.lab.net.inside import Child, Inside, start
-from meshnet.lab.programs import shell_status
 from meshnet.lab.workloads.task import TaskContext
 
 _FILES = Path("/run/meshnet/task")
 """Where a task's files lie, in its own mount namespace."""
 
-_MOUNT_PROC = ("/bin/sh", "-c", 'mount -t proc proc /proc && exec "$@" </dev/null', "sh")
+_MOUNT_PROC = ("/bin/sh", "-c", 'mount -t proc proc /proc && exec "$@" 3>&-', "sh")
 """Only a process inside the new PID namespace can mount its ``/proc``: its first one does, and becomes the command.
-Its standard input is a pipe that the command no longer has: that it is closed says that ``/proc`` is there."""
+Its descriptor 3 is a pipe that the command no longer has: that it is closed says that ``/proc`` is there."""
 
-_PAUSE = ("/bin/bash", "-c", "mount -t proc proc /proc && trap '' CHLD && exec sleep infinity </dev/null")
+_PAUSE = ("/bin/bash", "-c", "mount -t proc proc /proc && trap '' CHLD && exec sleep infinity 3>&-")
 """A first process that only is there. Whose parent ignores SIGCHLD the kernel buries itself, orphans included; dash and
 busybox keep their own hold of that signal, bash lets go of it."""
 
@@ -37,32 +36,40 @@ ff02::2\tip6-allrouters
 """
 
 
+def _nobody_minds() -> None:
+    """Whoever started it waits for its end in another way."""
+
+
 class FirstProcess:
     """A process that is the first of its PID namespace, in a task's network namespace and mount and UTS namespaces of
-    its own. ``on_end`` is called in the event loop with its status, 128+N for signal N. Whatever else is in its PID
-    namespace ends with it. Without ``argv`` it does nothing. Raises ``OSError`` where it can't be made."""
+    its own. ``on_end`` is called in the event loop when it has ended. Whatever else is in its PID namespace ends with
+    it. Without ``argv`` it does nothing. Raises ``OSError`` where it can't be made."""
 
     def __init__(
         self,
         task: TaskContext,
         argv: Sequence[str] | None,
         *,
+        stdin: int,
         stdout: int,
         stderr: int,
         environment: Mapping[str, str],
-        on_end: Callable[[int], None],
+        controlling_terminal: bool = False,
+        on_end: Callable[[], None] = _nobody_minds,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_end = on_end
         self._ready, unready = os.pipe2(os.O_CLOEXEC)
         try:
-            self._child: Child = start(
+            self.child: Child = start(
                 Inside(task.namespace.fd, task.home.mount if task.home is not None else None),
                 _PAUSE if argv is None else (*_MOUNT_PROC, *argv),
-                stdin=unready,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
+                third=unready,
                 env=environment,
+                controlling_terminal=controlling_terminal,
                 prepare=lambda: _move_in(task),
             )
         except BaseException:
@@ -72,20 +79,20 @@ class FirstProcess:
             os.close(unready)
         self._made = asyncio.Event()
         self._loop.add_reader(self._ready, self._is_made)
-        self.pidfd = os.pidfd_open(self._child.pid)
+        self.pidfd = os.pidfd_open(self.child.pid)
         """Negative once it has ended."""
         self._loop.add_reader(self.pidfd, self._ended)
 
     @property
     def pid(self) -> int:
         """Its process id, outside its own PID namespace."""
-        return self._child.pid
+        return self.child.pid
 
     async def made(self) -> None:
         """Wait until its namespaces are as a container's: ``/proc`` shows its processes."""
         await self._made.wait()
 
-    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+    def kill(self, number: int = signal.SIGKILL) -> None:
         """Signal it, if it still runs. SIGKILL takes everything it started, too."""
         if self.pidfd >= 0:
             signal.pidfd_send_signal(self.pidfd, number)
@@ -102,7 +109,8 @@ class FirstProcess:
         self._loop.remove_reader(self.pidfd)
         os.close(self.pidfd)
         self.pidfd = -1
-        self._on_end(shell_status(self._child.wait()))
+        self.child.poll()
+        self._on_end()
 
 
 def _move_in(task: TaskContext) -> None:

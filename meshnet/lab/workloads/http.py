@@ -103,7 +103,7 @@ class HttpConnection(asyncio.Protocol):
         self,
         answer: Callable[[Request], str],
         open_ones: set[asyncio.Transport],
-        say: Callable[[str], None] | None = None,
+        say: Callable[[str], None],
     ) -> None:
         self._answer = answer
         self._open_ones = open_ones
@@ -140,8 +140,7 @@ class HttpConnection(asyncio.Protocol):
         if self._body_left:
             return False
         request, self._request = self._request, None
-        if self._say is not None:
-            self._say(f"{request.method} {request.target} from {client_of(self._transport)}")
+        self._say(f"{request.method} {request.target} from {client_of(self._transport)}")
         self._send(200, self._answer(request), request)
         return bool(self._received)
 

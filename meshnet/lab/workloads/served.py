@@ -7,18 +7,27 @@ inside the task's network namespace and watches it from its one event loop.
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from meshnet.errors import LabError
 from meshnet.lab.workloads.http import HttpConnection, Request, client_of
-from meshnet.lab.workloads.logs import LogBuffer
 from meshnet.lab.workloads.task import TaskContext
 
 _BACKLOG = 1024
 
 Say = Callable[[str], None]
+
+_ENDING: Mapping[int, int] = {
+    signal.SIGHUP: 0,
+    signal.SIGINT: 0,
+    signal.SIGQUIT: 0,
+    signal.SIGTERM: 0,
+    signal.SIGKILL: 128 + signal.SIGKILL,
+}
+"""The exit status that a signal leads to."""
 
 
 class _Served(ABC):
@@ -36,14 +45,15 @@ class _Served(ABC):
         text = filled(self._text, task)
         listening = _listen(task, port)
         loop = asyncio.get_running_loop()
-        say = task.log.say if task.log is not None else None
+        console = task.console
+        console.begin()
         server = await loop.create_server(
-            lambda: self._connection(text, open_ones, say), sock=listening, backlog=_BACKLOG, start_serving=True
+            lambda: self._connection(text, open_ones, console.say), sock=listening, backlog=_BACKLOG, start_serving=True
         )
-        return RunningServer(server, open_ones, task.log)
+        return RunningServer(server, open_ones, task)
 
     @abstractmethod
-    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> asyncio.Protocol:
+    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say) -> asyncio.Protocol:
         """What answers one client; ``say`` takes a line about it for the task's log."""
 
     def _port_of(self, task: TaskContext) -> int:
@@ -58,36 +68,46 @@ class _Served(ABC):
 class HttpWorkload(_Served):
     """Answers every HTTP request with its text."""
 
-    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> asyncio.Protocol:
+    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say) -> asyncio.Protocol:
         return HttpConnection(lambda request: _with_request(text, request), open_ones, say)
 
 
 class BannerWorkload(_Served):
     """Says its text to whoever connects, and keeps the connection until they close it."""
 
-    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> asyncio.Protocol:
+    def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say) -> asyncio.Protocol:
         return _Banner(text, open_ones, say)
 
 
 class RunningServer:
-    """A served workload that has started."""
+    """A served workload that has started. Everything is called in the event loop's thread."""
 
-    def __init__(self, server: asyncio.Server, open_ones: set[asyncio.Transport], log: LogBuffer | None) -> None:
+    pid = 0
+
+    def __init__(self, server: asyncio.Server, open_ones: set[asyncio.Transport], task: TaskContext) -> None:
         self._server = server
         self._open_ones = open_ones
-        self._log = log
+        self._task = task
+        self._stopped = False
+
+    def signal(self, number: int) -> None:
+        """Those that ask a server to end do so, in good order or not; it minds no others."""
+        status = _ENDING.get(number)
+        if status is not None and not self._stopped:
+            self.stop()
+            asyncio.get_running_loop().call_soon(self._task.on_exit, status)
 
     def stop(self) -> None:
-        """Close the listening socket and every connection. Call it in the event loop's thread."""
+        """Close the listening socket and every connection."""
+        self._stopped = True
         self._server.close()
         for transport in tuple(self._open_ones):
             transport.abort()
-        if self._log is not None:
-            self._log.close()
+        self._task.console.end()
 
 
 class _Banner(asyncio.Protocol):
-    def __init__(self, text: str, open_ones: set[asyncio.Transport], say: Say | None) -> None:
+    def __init__(self, text: str, open_ones: set[asyncio.Transport], say: Say) -> None:
         self._text = text
         self._open_ones = open_ones
         self._say = say
@@ -97,8 +117,7 @@ class _Banner(asyncio.Protocol):
         self._transport = transport
         self._open_ones.add(transport)
         transport.write(self._text.encode())
-        if self._say is not None:
-            self._say(f"connection from {client_of(transport)}")
+        self._say(f"connection from {client_of(transport)}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open_ones.discard(self._transport)

@@ -9,7 +9,7 @@ from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # it brings asyncio along, and the catalogue is also read where nothing will run
-    from meshnet.lab.workloads.logs import LogBuffer
+    from meshnet.lab.workloads.console import Console
 
 SHORT_ID = 12
 """Characters of a container id that Docker shows, and gives the container as its host name."""
@@ -34,6 +34,12 @@ class Home(Protocol):
         """A descriptor of the node's mount namespace."""
 
 
+def _console() -> Console:
+    from meshnet.lab.workloads.console import Console
+
+    return Console()
+
+
 def _nobody_minds(status: int) -> None:
     del status
 
@@ -44,9 +50,9 @@ class TaskContext:
 
     ``image`` is as the service has it, ``container_id`` 64 hexadecimal digits. ``addresses`` are the task's own on
     its overlays, ingress first. ``command`` and ``args`` are the service's: they replace the image's entry point and
-    its command, as Docker has it. ``log`` takes what the workload says; without one it's lost.
-    ``on_exit`` is called in the event loop when the workload ends by itself, with its exit status (128 and the
-    signal's number for one that was killed).
+    its command, as Docker has it. ``console`` has its streams, and keeps what it says. ``own_hostname`` is one that
+    somebody asked for. ``on_exit`` is called in the event loop when the workload ends, by itself or by a signal, with
+    its exit status (128 and the signal's number for one that was killed).
     """
 
     image: str
@@ -61,16 +67,24 @@ class TaskContext:
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     resolv_conf: str = "nameserver 127.0.0.11\noptions ndots:0\n"
-    log: LogBuffer | None = None
+    console: Console = field(default_factory=_console)
+    own_hostname: str = ""
     on_exit: Callable[[int], None] = _nobody_minds
 
     @property
     def hostname(self) -> str:
-        return self.container_id[:SHORT_ID]
+        return self.own_hostname or self.container_id[:SHORT_ID]
 
 
 class Running(Protocol):
     """A workload that has started."""
+
+    @property
+    def pid(self) -> int:
+        """Its process, as the node sees it; 0 for one that the lab's own process serves."""
+
+    def signal(self, number: int) -> None:
+        """As a container's first process takes a signal; where that ends it, ``on_exit`` is called."""
 
     def stop(self) -> None:
         """End it at once, as a killed container ends; nothing is reported. Does nothing the second time."""

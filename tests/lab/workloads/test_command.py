@@ -13,6 +13,7 @@ from meshnet.errors import LabError
 from meshnet.lab.workloads import Catalogue, CatalogueEntry
 from meshnet.lab.workloads.command import RunningCommand
 from meshnet.lab.workloads.environment import PATH, image_path
+from meshnet.lab.workloads.console import Console
 from meshnet.lab.workloads.logs import LogBuffer, LogQuery
 from tests.lab.walled import walled
 from tests.lab.workloads.task import CONTAINER, Place
@@ -28,8 +29,10 @@ def ran(script: str, image: str = "busybox:1.28.3", **more: object) -> tuple[int
 
     async def main() -> int:
         place = Place.make()
+        console = Console()
+        console.log = log
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        task = place.task(image, args=("sh", "-c", script), log=log, on_exit=ended.set_result, **more)
+        task = place.task(image, args=("sh", "-c", script), console=console, on_exit=ended.set_result, **more)
         await Catalogue().workload(image).start(task)
         return await asyncio.wait_for(ended, PATIENCE)
 
@@ -131,7 +134,9 @@ def test_everything_a_command_says_is_in_its_log_when_its_end_is_reported() -> N
     async def main() -> None:
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         script = "echo first; yes line | head -n 200000; echo oops >&2; (sleep 1000; echo never) & echo last"
-        task = Place.make().task("busybox", args=("sh", "-c", script), log=log, on_exit=ended.set_result)
+        console = Console()
+        console.log = log
+        task = Place.make().task("busybox", args=("sh", "-c", script), console=console, on_exit=ended.set_result)
         await Catalogue().workload("busybox").start(task)
         assert await asyncio.wait_for(ended, PATIENCE) == 0
         assert log.closed

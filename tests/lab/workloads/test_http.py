@@ -39,9 +39,10 @@ class Conversation:
 
     wire: Wire = field(default_factory=Wire)
     open_ones: set[asyncio.Transport] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.connection = HttpConnection(lambda request: f"{request.line}\n", self.open_ones)
+        self.connection = HttpConnection(lambda request: f"{request.line}\n", self.open_ones, self.said.append)
         self.connection.connection_made(self.wire)
 
     def say(self, *pieces: str) -> None:
