@@ -22,16 +22,20 @@ def given(draft: Draft, container: Container) -> tuple[PortConfig, ...]:
     """What a container asks for, with a number where it names none. Raises ``RefusedError`` for one that is taken."""
     taken = set(_published(draft, container.node))
     ingress = set(_ingress(draft, container.node))
-    ports: list[PortConfig] = []
     for port in container.spec.ports:
         wanted = (port.protocol, port.published)
-        if port.published and wanted in taken:
+        if not port.published:
+            continue
+        if wanted in taken:
             raise _refused(container, f"Bind for 0.0.0.0:{port.published} failed: port is already allocated")
-        if port.published and wanted in ingress:
+        if wanted in ingress:
             raise _refused(
                 container,
                 f"failed to bind host port for 0.0.0.0:{port.published}/{port.protocol}: address already in use",
             )
+        taken.add(wanted)
+    ports: list[PortConfig] = []
+    for port in container.spec.ports:
         if not port.published:
             port = replace(port, published=_lowest(container, port.protocol, taken | ingress))
         taken.add((port.protocol, port.published))

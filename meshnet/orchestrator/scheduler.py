@@ -47,7 +47,7 @@ def _place(draft: Draft, task: Task) -> None:
         draft.tasks[task.id] = replace(task, error=_explain(hurdles, failures))
         return
     node = _best(draft, task, service, fit)
-    draft.tasks[task.id] = replace(task, node=node.id, state=TaskState.RUNNING, message="started")
+    draft.tasks[task.id] = replace(task, node=node.id, state=TaskState.RUNNING, message="started", error="")
     balancers.join(draft, node.id, [attachment.network for attachment in task.attachments])
 
 

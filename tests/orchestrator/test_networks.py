@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from meshnet.errors import AllocationError, InputError
+from meshnet.errors import AllocationError, InputError, Refusal
 from meshnet.model import ClusterState, NetworkSpec, Stack
+from meshnet.model.node import INGRESS_SBOX
 from meshnet.orchestrator import CreateNetwork, RemoveNetwork, RemoveService, deploy
+from tests.orchestrator.machines import refusal
 from tests.orchestrator.swarms import MANAGER, WORKER1, WORKER2, balancer, network, publish, run, service, swarm, vip
 
 
@@ -155,3 +157,60 @@ def test_ingress_vip_comes_before_those_of_user_networks() -> None:
     made = state.service_named("web")
     assert made is not None
     assert [str(vip) for vip in made.vips.values()] == ["10.0.0.5/24", "10.0.1.2/24"]
+
+
+def test_network_is_meant_by_id_and_its_beginning_too() -> None:
+    state = run(swarm(), network("a"))
+    where = state.network_named("a")
+    assert where is not None
+    for name in (where.id, where.id[:10]):
+        assert not subnets(run(state, RemoveNetwork(name)))
+
+
+def test_gateway_can_be_asked_for_and_is_nobody_elses() -> None:
+    asked = network("a", "10.9.0.0/29", gateway=IPv4Address("10.9.0.3"))
+    state = run(swarm(), asked, *(service(f"web{number}", 0, networks=["a"]) for number in range(3)))
+    assert [vip(state, f"web{number}", "a") for number in range(3)] == ["10.9.0.4/29", "10.9.0.5/29", "10.9.0.6/29"]
+    outside = network("b", "10.9.1.0/24", gateway=IPv4Address("10.9.2.1"))
+    assert "no configured subnet contains gateway 10.9.2.1" in refusal(swarm(), outside)[1]
+
+
+def test_predefined_networks_are_nobodys_to_make_or_remove() -> None:
+    for command in (network("bridge"), RemoveNetwork("bridge")):
+        assert refusal(swarm(), command)[0] is Refusal.PERMISSION_DENIED
+
+
+def test_ingress_network_is_removed_and_made_anew() -> None:
+    state = run(swarm(), RemoveNetwork("ingress"))
+    assert state.ingress is None
+    for each in state.nodes.values():
+        assert (each.attachments, each.engine.gateways, each.engine.joins) == ({}, {}, {})
+    state = run(state, network("mesh", "10.11.0.0/16", ingress=True))
+    assert balancer(state, MANAGER, "mesh") == "10.11.0.2/16"
+    assert all(INGRESS_SBOX in each.engine.gateways for each in state.nodes.values())
+    state = run(state, service("web", ports=(publish(80, 8080),)))
+    assert vip(state, "web", "mesh") == "10.11.0.5/16"
+
+
+def test_ingress_network_stays_while_a_service_publishes() -> None:
+    state = run(swarm(), service("web", ports=(publish(80, 8080),)))
+    of = state.service_named("web")
+    assert of is not None
+    assert refusal(state, RemoveNetwork("ingress")) == (
+        Refusal.FAILED_PRECONDITION,
+        f"ingress network cannot be removed because service {of.id} depends on it",
+    )
+
+
+def test_ingress_network_is_one_and_not_attachable() -> None:
+    state = swarm()
+    assert state.ingress is not None
+    assert refusal(state, network("mesh", ingress=True)) == (
+        Refusal.ALREADY_EXISTS,
+        f"ingress network ({state.ingress.id}) is already present",
+    )
+    attachable = network("mesh", ingress=True, attachable=True)
+    assert refusal(state, RemoveNetwork("ingress"), attachable) == (
+        Refusal.INVALID_ARGUMENT,
+        "ingress network cannot be attachable",
+    )
