@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from meshnet.model import (
@@ -11,6 +12,7 @@ from meshnet.model import (
     Counters,
     EngineState,
     Generation,
+    Membership,
     Network,
     NetworkId,
     Node,
@@ -133,6 +135,14 @@ def _node(node: NodeId, name: str, last: int, task: Task | None, my_demo: str) -
     role = NodeRole.MANAGER if node == MANAGER else NodeRole.WORKER
     address = IPv4Interface(f"192.168.56.{last}/24")
     return Node(node, name, role, Generation.G20_10, address, engine, attachments=attachments)
+
+
+def dockerd_started() -> ClusterState:
+    """00-dockerd-started: a machine whose engine runs, and no swarm."""
+    node = _node(WORKER1, "swarm-worker1", 11, None, "")
+    engine = EngineState(node.engine.docker0, node.engine.gwbridge, gwbridge_made=False)
+    outside = replace(node, engine=engine, attachments={}, membership=Membership.OUTSIDE)
+    return ClusterState(Counters("reference"), nodes={outside.id: outside})
 
 
 def swarm_init() -> ClusterState:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
 
 from hypothesis import strategies as st
 
 from meshnet.model import (
     Attachment,
+    BridgeNetwork,
     ClusterState,
+    Container,
     ContainerId,
+    ContainerSpec,
+    ContainerState,
     Counters,
     EngineState,
     Generation,
@@ -50,7 +56,7 @@ class Swarm:
         subnet = self.state.networks[network].subnet
         return IPv4Interface((subnet[self._next(network, 2)], subnet.prefixlen))
 
-    def network(self, name: str, subnet: str) -> Network:
+    def network(self, name: str, subnet: str, *, internal: bool = False) -> Network:
         """The first one is ingress."""
         number = len(self.state.networks)
         network = Network(
@@ -60,6 +66,8 @@ class Swarm:
             IPv4Network(subnet)[1],
             4096 + number,
             ingress=not number,
+            internal=internal,
+            attachable=bool(number),
         )
         self.state = replace(self.state, networks={**self.state.networks, network.id: network})
         return network
@@ -117,17 +125,65 @@ class Swarm:
             attachments=tuple(Attachment(network, self.address(network)) for network in legs),
         )
         self.state = replace(self.state, tasks={**self.state.tasks, task.id: task})
+        self._settle(node, task.container, legs, node.engine.gwbridge if legs else node.engine.docker0)
+        return task
+
+    def bridge(
+        self, node: Node, name: str, subnet: str, *, internal: bool = False, options: Mapping[str, str] | None = None
+    ) -> BridgeNetwork:
+        """A bridge network of somebody's own on ``node``."""
+        pool = IPv4Network(subnet)
+        id = NetworkId(container_id(f"{node.id} {name}", 1))
+        network = BridgeNetwork(id, node.id, name, pool, pool[1], internal=internal, options=options or {})
+        self.state = replace(self.state, bridges={**self.state.bridges, network.id: network})
+        return network
+
+    def container(
+        self, node: Node, *networks: Network | BridgeNetwork | str, ports: tuple[PortConfig, ...] = ()
+    ) -> Container:
+        """A container outside services that runs on ``node``; ``bridge``, ``none`` and ``host`` are networks by their
+        names alone."""
+        number = len(self.state.containers) + 1
+        names = tuple(network if isinstance(network, str) else network.name for network in networks)
+        bridges = [network for network in networks if isinstance(network, BridgeNetwork)]
+        overlays = [network for network in networks if isinstance(network, Network)]
+        container = Container(
+            ContainerId(container_id("outside", number)),
+            node.id,
+            ContainerSpec(f"container{number}", "busybox", networks=names),
+            container_id("outside", number, "sandbox"),
+            state=ContainerState.RUNNING,
+            attachments=tuple(Attachment(network.id, self.address(network.id)) for network in overlays),
+            bridges={
+                network.id: IPv4Interface((network.subnet[self._next(network.id, 2)], network.subnet.prefixlen))
+                for network in bridges
+            },
+            ports=ports,
+        )
+        self.state = replace(self.state, containers={**self.state.containers, container.id: container})
+        subnet = None
+        if not names or "bridge" in names:
+            subnet = node.engine.docker0
+        elif all(network.internal for network in bridges) and any(not network.internal for network in overlays):
+            subnet = node.engine.gwbridge
+        self._settle(node, container.id, tuple(network.id for network in overlays), subnet)
+        return container
+
+    def _settle(
+        self, node: Node, owner: ContainerId, overlays: tuple[NetworkId, ...], gateway: IPv4Network | None
+    ) -> None:
+        """Do what the engine does for a container that starts: on its overlays, and on the bridge it goes out by."""
         node = self.state.nodes[node.id]
-        joined = {network: self.address(network) for network in legs if network not in node.attachments}
-        subnet = node.engine.gwbridge if legs else node.engine.docker0
-        leg: dict[str, IPv4Address] = {task.container: subnet[self._next(f"{node.name} {subnet}", 3)]}
+        joined = {network: self.address(network) for network in overlays if network not in node.attachments}
+        leg: dict[str, IPv4Address] = {}
+        if gateway is not None:
+            leg[owner] = gateway[self._next(f"{node.name} {gateway}", 3)]
         balancers = [(network, BALANCER) for network in joined if node.generation is not Generation.G18_03]
-        ports = [*balancers, *((network, task.container) for network in legs)]
+        ports = [*balancers, *((network, owner) for network in overlays)]
         joins = {port: self._next(f"{node.name} {port[0]}", int(port[0] == INGRESS)) for port in ports}
         engine = replace(node.engine, gateways={**node.engine.gateways, **leg}, joins={**node.engine.joins, **joins})
         self._put(replace(node, engine=engine, attachments={**node.attachments, **joined}))
         self._mark()
-        return task
 
     def _mark(self) -> None:
         """Every node learns of every service on every network it takes part in, and keeps what it knew."""
@@ -146,10 +202,14 @@ class Swarm:
             self._put(replace(node, engine=replace(node.engine, marks=marks, balanced=balanced, published=published)))
 
 
+def changed(state: ClusterState, task: Task, /, **changes: Any) -> ClusterState:
+    """The same swarm with a task that is otherwise."""
+    return replace(state, tasks={**state.tasks, task.id: replace(task, **changes)})
+
+
 def without(state: ClusterState, task: Task) -> ClusterState:
     """The same swarm a moment after ``task`` stopped; what its node knows of it is left."""
-    stopped = replace(task, state=TaskState.SHUTDOWN)
-    return replace(state, tasks={**state.tasks, task.id: stopped})
+    return changed(state, task, state=TaskState.SHUTDOWN)
 
 
 _PORTS = st.lists(
@@ -167,7 +227,8 @@ _PORTS = st.lists(
 
 @st.composite
 def swarms(draw: st.DrawFn) -> ClusterState:
-    """Up to four nodes of any generation, two user networks and four services with up to four tasks each."""
+    """Up to four nodes of any generation, two user networks and four services with up to four tasks each, of which some
+    are on their way out; bridge networks and containers outside services."""
     swarm = Swarm()
     swarm.network("ingress", draw(st.sampled_from(["10.0.0.0/24", "10.255.0.0/16"])))
     nodes = [
@@ -180,5 +241,15 @@ def swarms(draw: st.DrawFn) -> ClusterState:
         dnsrr = all(port.mode is PublishMode.HOST for port in ports) and draw(st.booleans())
         service = swarm.service(f"service{number}", joined, ports, dnsrr=dnsrr)
         for node in draw(st.lists(st.sampled_from(nodes), max_size=4)):
-            swarm.task(service, node)
+            task = swarm.task(service, node)
+            if draw(st.booleans()):
+                swarm.state = changed(swarm.state, task, desired=TaskState.SHUTDOWN, stopping=draw(st.booleans()))
+    for number, node in enumerate(draw(st.lists(st.sampled_from(nodes), max_size=3))):
+        bridge = swarm.bridge(node, f"bridge{number}", f"192.168.{16 * number}.0/20", internal=draw(st.booleans()))
+        offered: list[Network | BridgeNetwork | str] = [
+            "bridge",
+            bridge,
+            *(swarm.state.networks[network] for network in networks),
+        ]
+        swarm.container(node, *draw(st.lists(st.sampled_from(offered), unique_by=str)))
     return swarm.state

@@ -74,7 +74,11 @@ def _clean(ref: str, line: str, tolerated: tuple[Tolerance, ...]) -> str:
     return line
 
 
-RENDERED = {"01-swarm-init": render(reference.swarm_init()), "02-article": render(reference.article())}
+RENDERED = {
+    "00-dockerd-started": render(reference.dockerd_started()),
+    "01-swarm-init": render(reference.swarm_init()),
+    "02-article": render(reference.article()),
+}
 CASES = [
     pytest.param(folder, ref, id=f"{folder}:{ref}")
     for folder, states in RENDERED.items()
@@ -104,20 +108,24 @@ def test_every_dumped_namespace_is_compared() -> None:
         for ref in dumps.namespaces(folder, node)
     }
     rendered = {(folder, ref) for folder, states in RENDERED.items() for ref in states}
-    assert len(dumped) == 24
+    assert len(dumped) == 25
     assert dumped <= rendered
 
 
-@pytest.mark.parametrize("node", NODES)
-def test_sysctls_have_the_values_docker_left(node: str) -> None:
-    rendered = RENDERED["02-article"]
-    for ref, path in dumps.namespaces("02-article", node).items():
+SYSCTLS = [("00-dockerd-started", "swarm-worker1"), *(("02-article", node) for node in NODES)]
+"""The nodes whose sysctls were dumped."""
+
+
+@pytest.mark.parametrize(("folder", "node"), SYSCTLS)
+def test_sysctls_have_the_values_docker_left(folder: str, node: str) -> None:
+    rendered = RENDERED[folder]
+    for ref, path in dumps.namespaces(folder, node).items():
         real = dumps.sysctls(path)
         assert {name: real.get(name) for name in rendered[ref].sysctls} == rendered[ref].sysctls, str(ref)
 
 
-@pytest.mark.parametrize("node", NODES)
-def test_sysctls_docker_changed_are_rendered(node: str) -> None:
+@pytest.mark.parametrize(("folder", "node"), SYSCTLS)
+def test_sysctls_docker_changed_are_rendered(folder: str, node: str) -> None:
     """Those the reference's README names as Docker's, wherever their value isn't the kernel's own."""
     defaults = {
         "net.ipv4.conf.docker_gwbridge.route_localnet": "0",
@@ -131,8 +139,8 @@ def test_sysctls_docker_changed_are_rendered(node: str) -> None:
         "net.ipv6.conf.docker0.accept_ra": "1",
         "net.ipv6.conf.docker_gwbridge.accept_ra": "1",
     }
-    rendered = RENDERED["02-article"]
-    for ref, path in dumps.namespaces("02-article", node).items():
+    rendered = RENDERED[folder]
+    for ref, path in dumps.namespaces(folder, node).items():
         real = dumps.sysctls(path)
         changed = {name: real[name] for name, default in defaults.items() if real.get(name, default) != default}
         assert changed.items() <= rendered[ref].sysctls.items(), str(ref)
