@@ -51,10 +51,11 @@ def wanted(
     without: list[str] | None = None,
     engine: list[str] | None = None,
     seed: str | None = None,
+    no_swarm: bool = False,
     output: Path | None = None,
 ) -> Wanted:
     """Read the lab's files, and choose its kernel. Nothing is started."""
-    overrides = Overrides(stacks=tuple(stack or ()), topology=topo, engines=tuple(engine or ()), seed=seed)
+    overrides = Overrides(tuple(stack or ()), topo, tuple(engine or ()), seed, no_swarm)
     spec = load_lab(folder, overrides)
     for warning in spec.warnings:
         show.err.print(f"[yellow]note:[/] {warning}", markup=True)
@@ -111,6 +112,7 @@ def register(app: typer.Typer) -> None:
         without: options.Without = None,
         engine: options.Engine = None,
         seed: options.Seed = None,
+        no_swarm: options.NoSwarm = False,
         output: options.Output = None,
         on: str | None = typer.Option(None, "--on", metavar="NODE", help="Run the command on this node."),
     ) -> int:
@@ -122,6 +124,7 @@ def register(app: typer.Typer) -> None:
             without=without,
             engine=engine,
             seed=seed,
+            no_swarm=no_swarm,
             output=output,
         )
         command: list[str] = context.obj

@@ -34,6 +34,9 @@ Seed = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--seed", metavar="N", help="Makes ids and placement repeatable."),
 ]
+NoSwarm = Annotated[
+    bool, typer.Option("--no-swarm", help="Leave the machines outside any swarm, for your own docker swarm init.")
+]
 Output = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--output", metavar="DIR", help="A folder that what runs in the lab may write to on the host."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from meshnet.lab.workloads.catalogue import Catalogue
 from meshnet.labfolder import story
 from meshnet.labfolder.folder import LAB_FILE, Folder, find
 from meshnet.labfolder.nodes import check_bridges, machines_of
-from meshnet.labfolder.overrides import OPTION_TOPOLOGY, Overrides
+from meshnet.labfolder.overrides import OPTION_NO_SWARM, OPTION_STACK, OPTION_TOPOLOGY, Overrides
 from meshnet.labfolder.rehearsal import Rehearsal
 from meshnet.labfolder.schema import LabFile
 from meshnet.labfolder.topology import Layout, lay_out, parse
@@ -38,7 +39,8 @@ def load_lab(folder: Path | None = None, overrides: Overrides | None = None) -> 
     where = OPTION_TOPOLOGY if overrides.topology is not None else document.where(("topology",))
     layout = _layout(file, overrides, where)
     images = _images(file, document)
-    located = _located(files, overrides, images)
+    forms_swarm = file.swarm and not overrides.no_swarm
+    located = _located(files, overrides, images) if forms_swarm else _undeployed(overrides, document)
     machines, warnings = machines_of(file, document, layout, overrides)
     name = _name(file, document, files)
     bare = LabSpec(
@@ -50,10 +52,14 @@ def load_lab(folder: Path | None = None, overrides: Overrides | None = None) -> 
         underlay=layout.subnets,
         seed=overrides.seed or file.seed or name,
         needs_netem=layout.needs_netem,
+        forms_swarm=forms_swarm,
         stack=located.stack,
         images=images,
     )
     rehearsal = Rehearsal(where, located)
+    if not forms_swarm:
+        check_bridges(file, document, rehearsal.networks(bare))
+        return replace(bare, warnings=(*warnings, *_left_aside(files)))
     source = story.Source(file, document, overrides)
     settled, moved = story.settle(bare, source)
     networks = rehearsal.networks(settled)
@@ -89,6 +95,19 @@ def _images(file: LabFile, document: Document) -> tuple[CatalogueEntry, ...]:
         except InputError as error:
             raise document.error(("images", name), str(error)) from error
     return tuple(found)
+
+
+def _undeployed(overrides: Overrides, document: Document) -> Located:
+    """No stack: there is no swarm to deploy one to. Raises ``InputError`` where the command line asks for one."""
+    if overrides.stacks:
+        reason = OPTION_NO_SWARM if overrides.no_swarm else document.where(("swarm",))
+        raise InputError(f"a stack is deployed to a swarm, and {reason} asks for none", where=OPTION_STACK)
+    return Located(Stack(), {}, {}, {})
+
+
+def _left_aside(files: Folder) -> Iterator[str]:
+    if files.stack is not None:
+        yield f"{files.stack} is not deployed: the machines form no swarm until you make one (docker swarm init)"
 
 
 def _located(files: Folder, overrides: Overrides, images: tuple[CatalogueEntry, ...]) -> Located:

@@ -114,6 +114,7 @@ class LabFile(Strict):
     underlay: values.Subnet | None = None
     engine: GenerationText = Generation.G20_10
     seed: values.Text = ""
+    swarm: bool = True
     nodes: Annotated[dict[str, NodeFile], BeforeValidator(values.settings)] = Field(default_factory=dict)
     images: Annotated[dict[str, ImageFile], BeforeValidator(values.settings)] = Field(default_factory=dict)
     story: StoryFile = StoryFile()
