@@ -35,6 +35,13 @@ class BareEngine:
         self.app = web.Application()
         self.app.router.add_post("/v1.50/exec/{id}/start", self._start)
         self.app.router.add_get("/_ping", self._ping)
+        self.runner = StreamRunner(self.app)
+
+    @property
+    def connections(self) -> list[object]:
+        """Those its server has open."""
+        assert self.runner.server is not None
+        return list(self.runner.server.connections)
 
     async def _ping(self, request: web.Request) -> web.Response:
         return web.Response(text="OK")
@@ -93,14 +100,13 @@ class BareEngine:
 async def engine(folder: Path) -> AsyncIterator[tuple[BareEngine, str]]:
     """It and its socket's path."""
     bare = BareEngine()
-    runner = StreamRunner(bare.app)
-    await runner.setup()
+    await bare.runner.setup()
     path = str(folder / "docker.sock")
-    await web.UnixSite(runner, path).start()
+    await web.UnixSite(bare.runner, path).start()
     try:
         yield bare, path
     finally:
-        await runner.cleanup()
+        await bare.runner.cleanup()
 
 
 class Connection:
