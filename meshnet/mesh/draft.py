@@ -47,10 +47,6 @@ class Draft:
             raise ValueError(f"{self.ref}: expected a name of 1 to {LINK_NAME_LENGTH} characters, found {link.name!r}")
         self._links[link.name] = link
 
-    def __contains__(self, link: str) -> bool:
-        """Whether it has an interface of that name."""
-        return link in self._links
-
     def add_address(self, link: str, interface: IPv4Interface) -> None:
         """An ordinary address, with its subnet's broadcast address."""
         self._addresses.append(Address(link, interface, interface.network.broadcast_address))

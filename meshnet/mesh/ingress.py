@@ -22,7 +22,7 @@ def render(view: NodeView, drafts: Drafts) -> None:
     host = drafts[view.host]
     leg = _connect(view, drafts)
     ports = view.ingress_ports() if leg is not None else ()
-    if ports or (view.node.engine.published and names.GWBRIDGE in host):
+    if ports or view.node.engine.published:
         _open_chain(host)
     if leg is not None:
         for port in ports:
