@@ -10,7 +10,7 @@ from meshnet.compose.load import Located
 from meshnet.errors import AllocationError, InputError
 from meshnet.model import ClusterState
 from meshnet.model.lab import LabSpec
-from meshnet.orchestrator import Command, CreateNetwork, CreateService, deploy, form_lab, step
+from meshnet.orchestrator import Command, CreateNetwork, CreateService, deploy, form_lab, settled, step
 
 
 class Rehearsal:
@@ -38,7 +38,7 @@ class Rehearsal:
             state = form_lab(spec)
         for command in commands:
             with _blaming(self._line(command)):
-                state = step(state, command)
+                state = settled(step(state, command))
         return state
 
     def _line(self, command: Command) -> str | None:

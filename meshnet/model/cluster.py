@@ -91,9 +91,11 @@ class ClusterState:
         return next((network for network in self.networks.values() if network.name == name), None)
 
     def placed_tasks(self, *, node: NodeId | None = None, service: ServiceId | None = None) -> Iterator[Task]:
-        """Tasks that hold their place in the kernel, in the order they were made."""
+        """Tasks that hold their place in the kernel, in the order they were made. Whatever the managers still keep as
+        running on a node that is down or has left is gone with it."""
         for task in self.tasks.values():
-            if not task.placed:
+            home = self.nodes.get(task.node) if task.node is not None else None
+            if not task.placed or home is None or not home.up:
                 continue
             if node is not None and task.node != node:
                 continue

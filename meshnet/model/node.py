@@ -110,6 +110,11 @@ class Node:
         return self.membership is Membership.MEMBER
 
     @property
+    def up(self) -> bool:
+        """Whether it is in the swarm and the managers hear of it."""
+        return self.member and self.status is NodeStatus.READY
+
+    @property
     def manages(self) -> bool:
         """Whether it is one of the swarm's managers now."""
         return self.member and self.role is NodeRole.MANAGER

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meshnet.model.clock import SECOND
+from meshnet.model.ids import NodeId, TaskId
 
 
 class RestartCondition(StrEnum):
@@ -68,3 +70,21 @@ class UpdateStatus:
     started: int
     completed: int | None = None
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What the updater remembers of an update or rollback that goes on.
+
+    ``total`` is how many slots were to be replaced as it began, ``begun`` those it has come to (a global service's are
+    nodes). ``made`` are its new tasks and the instant each ran or ended, None while it is waited for. ``resting`` holds
+    an instant for each worker that waits before its next slot, ``failed`` which of ``made`` ended too early.
+    ``monitor_until`` is set once the last slot is done.
+    """
+
+    total: int
+    begun: frozenset[int | NodeId] = frozenset()
+    made: Mapping[TaskId, int | None] = field(default_factory=dict)
+    resting: tuple[int, ...] = ()
+    failed: frozenset[TaskId] = frozenset()
+    monitor_until: int | None = None

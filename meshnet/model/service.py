@@ -8,9 +8,9 @@ from enum import StrEnum
 from ipaddress import IPv4Interface
 
 from meshnet.model.clock import SECOND
-from meshnet.model.ids import NetworkId, ServiceId
+from meshnet.model.ids import NetworkId, NodeId, ServiceId
 from meshnet.model.meta import Meta
-from meshnet.model.policy import RestartPolicy, UpdateConfig, UpdateStatus
+from meshnet.model.policy import RestartPolicy, Rollout, UpdateConfig, UpdateStatus
 from meshnet.model.stored import StoredFile
 
 DEFAULT_STOP_GRACE = 10 * SECOND
@@ -122,6 +122,9 @@ class Service:
     ``networks`` holds the ids of the user networks its tasks join, in the order of their ids as the docker client sorts
     them. The ingress network is not among them. ``spec_version`` is the state's version that its spec is from,
     ``previous`` the spec before that one (a rollback's goal), ``update_status`` how far its last update has come.
+
+    ``rollout`` is there while an update goes on, ``failures`` are the latest instants at which its tasks failed on each
+    node. Neither is Docker's to show, so that their changes are none of the service's own: they leave its version.
     """
 
     id: ServiceId
@@ -132,6 +135,8 @@ class Service:
     previous: ServiceSpec | None = None
     spec_version: int = 0
     update_status: UpdateStatus | None = None
+    rollout: Rollout | None = field(default=None, compare=False)
+    failures: Mapping[NodeId, tuple[int, ...]] = field(default_factory=dict, compare=False)
     meta: Meta = field(default_factory=Meta, compare=False)
 
     @property

@@ -112,6 +112,16 @@ class Task:
         return self.placed and self.desired <= TaskState.RUNNING
 
     @property
+    def wanted(self) -> bool:
+        """Whether it is to run, now or once what it waits for has come: it takes up its slot."""
+        return self.desired <= TaskState.RUNNING
+
+    @property
+    def slot_key(self) -> int | NodeId:
+        """What it is one of: a slot, or for a global service a node."""
+        return self.slot or self.node or NodeId("")
+
+    @property
     def ended(self) -> bool:
         """Whether it has come to its end, whichever."""
         return self.state > TaskState.RUNNING

@@ -1,7 +1,8 @@
 """Swarm's brain as a state machine: ``step(state, command)`` gives the next state, and nothing else happens.
 
-``form`` makes a swarm of machines, ``deploy`` turns a stack into the commands that make it. The same seed and the same
-commands always give the same state. Pure: nothing in here reads a clock, a file or a kernel.
+``form`` makes a swarm of machines, ``deploy`` turns a stack into the commands that make it, ``settled`` plays engines
+that do at once what they are told. The same seed and the same commands always give the same state. Pure: nothing in
+here reads a clock, a file or a kernel.
 """
 
 from meshnet.orchestrator.commands import (
@@ -11,9 +12,13 @@ from meshnet.orchestrator.commands import (
     RemoveNetwork,
     RemoveService,
     ScaleService,
+    Tick,
     deploy,
 )
+from meshnet.orchestrator.deadlines import next_deadline
+from meshnet.orchestrator.dirty import is_dirty
 from meshnet.orchestrator.forming import form, form_lab
+from meshnet.orchestrator.settling import settled
 from meshnet.orchestrator.step import step
 
 __all__ = [
@@ -23,8 +28,12 @@ __all__ = [
     "RemoveNetwork",
     "RemoveService",
     "ScaleService",
+    "Tick",
     "deploy",
     "form",
     "form_lab",
+    "is_dirty",
+    "next_deadline",
+    "settled",
     "step",
 ]

@@ -14,7 +14,7 @@ from ipaddress import IPv4Interface
 
 from meshnet.model import Generation, Network, NetworkId, Node, NodeId
 from meshnet.orchestrator import addresses
-from meshnet.orchestrator.draft import Draft
+from meshnet.orchestrator.draft import Draft, Resident
 
 EAGER = (Generation.G18_03, Generation.G18_06)
 """Generations whose managers set addresses aside."""
@@ -84,7 +84,8 @@ def join(draft: Draft, node: NodeId, networks: Iterable[NetworkId]) -> None:
 def leave_unused(draft: Draft) -> None:
     """Let every node go from the user networks that no task and no container of it is on any more."""
     for node in list(draft.nodes.values()):
-        used = {attachment.network for resident in draft.residents(node.id) for attachment in resident.attachments}
+        users: tuple[Resident, ...] = (*draft.assigned_to(node.id), *draft.own_containers(node.id))
+        used = {attachment.network for user in users for attachment in user.attachments}
         kept = {network: address for network, address in node.attachments.items() if _stays(draft, network, used)}
         for network, address in node.attachments.items():
             known = draft.networks.get(network)

@@ -5,23 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import TypeVar
 
 from meshnet.model import (
     ClusterState,
     Container,
     ContainerId,
     Event,
+    Meta,
     Network,
     NetworkId,
     Node,
     NodeId,
     Service,
+    Stored,
+    Swarm,
     Task,
+    TaskState,
 )
 from meshnet.model.ids import container_id, swarm_id
 
+LATEST_EVENTS = 256
+"""How many events a state keeps."""
+
 Resident = Task | Container
 """Whatever has a network namespace on a node."""
+
+Key = TypeVar("Key")
+Kept = TypeVar("Kept", Node, Network, Service, Task, Stored, Swarm)
 
 
 class Draft:
@@ -51,10 +62,10 @@ class Draft:
         self.reserved_subnets = counters.reserved_subnets
 
     def done(self, reason: str) -> ClusterState:
-        """The state it has become, one version on; ``reason`` says why."""
-        version = self._before.version + 1
+        """The state it has become, one version on; ``reason`` says why. What changed carries its version."""
+        before = self._before
         counters = replace(
-            self._before.counters,
+            before.counters,
             serial=self._serial,
             next_vni=self.next_vni,
             last_subnet=self.last_subnet,
@@ -65,18 +76,32 @@ class Draft:
         )
         return ClusterState(
             counters=counters,
-            version=version,
-            nodes=self.nodes,
-            networks=self.networks,
-            services=self.services,
-            tasks=self.tasks,
-            stored=self.stored,
+            version=self.version,
+            nodes=self._stamped(before.nodes, self.nodes),
+            networks=self._stamped(before.networks, self.networks),
+            services=self._stamped(before.services, self.services),
+            tasks=self._stamped(before.tasks, self.tasks),
+            stored=self._stamped(before.stored, self.stored),
             containers=self.containers,
             bridges=self.bridges,
-            swarm=self.swarm,
-            events=(*self._before.events, Event(version, reason, self.now)),
+            swarm=None if self.swarm is None else self._stamp(before.swarm, self.swarm),
+            events=(*before.events, Event(self.version, reason, self.now))[-LATEST_EVENTS:],
             story=self.story,
         )
+
+    def _stamped(self, before: Mapping[Key, Kept], after: Mapping[Key, Kept]) -> dict[Key, Kept]:
+        return {key: self._stamp(before.get(key), each) for key, each in after.items()}
+
+    def _stamp(self, before: Kept | None, after: Kept) -> Kept:
+        if before is not None and (before is after or before == after):
+            return after
+        created = self.now if before is None else before.meta.created
+        return replace(after, meta=Meta(self.version, created, self.now))
+
+    @property
+    def version(self) -> int:
+        """The version of the state it becomes."""
+        return self._before.version + 1
 
     def new_swarm_id(self, start: str = "") -> str:
         """An id of 25 base-36 characters that begins with ``start``."""
@@ -106,12 +131,27 @@ class Draft:
         """Its tasks, in the order they were made."""
         return (task for task in self.tasks.values() if task.service == service.id)
 
+    def is_up(self, node: NodeId | None) -> bool:
+        """Whether there is such a node, it is in the swarm and the managers hear of it."""
+        return node is not None and node in self.nodes and self.nodes[node].up
+
     def tasks_on(self, node: NodeId) -> Iterator[Task]:
-        """The tasks that hold their place on a node, in the order they were made."""
-        return (task for task in self.tasks.values() if task.node == node and task.placed)
+        """The tasks that hold their place in a node's kernel, in the order they were made; a node that is down or has
+        left has none."""
+        return (task for task in self.tasks.values() if task.node == node and task.placed and self.nodes[node].up)
+
+    def assigned_to(self, node: NodeId) -> Iterator[Task]:
+        """The tasks that are a node's affair, in the order they were made: they run there or are held ready."""
+        return (
+            task
+            for task in self.tasks.values()
+            if task.node == node and TaskState.ASSIGNED <= task.state <= TaskState.RUNNING and self.nodes[node].up
+        )
+
+    def own_containers(self, node: NodeId) -> Iterator[Container]:
+        """The containers outside services that have their place in a node's kernel, in the order they were made."""
+        return (container for container in self.containers.values() if container.node == node and container.placed)
 
     def residents(self, node: NodeId) -> tuple[Resident, ...]:
-        """Whatever has its place in a node's kernel: its tasks, then its containers outside services, each in the order
-        they were made."""
-        own = (container for container in self.containers.values() if container.node == node and container.placed)
-        return (*self.tasks_on(node), *own)
+        """Whatever has its place in a node's kernel: its tasks, then its containers outside services."""
+        return (*self.tasks_on(node), *self.own_containers(node))

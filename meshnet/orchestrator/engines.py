@@ -135,8 +135,9 @@ def _with_marks(draft: Draft, node: Node, engine: EngineState) -> EngineState:
 
 
 def _balanced_pairs(draft: Draft, node: Node) -> Iterator[tuple[ServiceId, NetworkId]]:
+    """A service that was removed has no address any more, whatever of its tasks is still on its way out."""
     for task in draft.tasks.values():
-        if task.placed:
+        if task.balanced and task.service in draft.services and draft.is_up(task.node):
             for attachment in task.attachments:
                 if attachment.network in node.attachments:
                     yield task.service, attachment.network

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from meshnet.errors import Refusal, RefusedError
-from meshnet.model import Container, NodeId, PortConfig, Protocol, PublishMode
+from meshnet.model import Container, NodeId, PortConfig, Protocol, PublishMode, Task
 from meshnet.orchestrator.draft import Draft
 
 FIRST, LAST = 32768, 60999
@@ -38,6 +38,22 @@ def given(draft: Draft, container: Container) -> tuple[PortConfig, ...]:
     for port in container.spec.ports:
         if not port.published:
             port = replace(port, published=_lowest(container, port.protocol, taken | ingress))
+        taken.add((port.protocol, port.published))
+        ports.append(port)
+    return tuple(ports)
+
+
+def for_task(draft: Draft, task: Task) -> tuple[PortConfig, ...]:
+    """A task's ports, with a number of its node's choice for each host-mode one that has none; one for which none is
+    left goes without."""
+    if task.node is None or all(port.published or port.mode is not PublishMode.HOST for port in task.ports):
+        return task.ports
+    taken = {*_published(draft, task.node), *_ingress(draft, task.node)}
+    ports: list[PortConfig] = []
+    for port in task.ports:
+        if port.mode is PublishMode.HOST and not port.published:
+            free = (number for number in range(FIRST, LAST + 1) if (port.protocol, number) not in taken)
+            port = replace(port, published=next(free, 0))
         taken.add((port.protocol, port.published))
         ports.append(port)
     return tuple(ports)

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from meshnet.errors import AllocationError, InputError
-from meshnet.model import EndpointMode, PortConfig, Protocol, PublishMode, Service, ServiceSpec
+from meshnet.model import EndpointMode, PortConfig, Protocol, PublishMode, Service, ServiceId, ServiceSpec
 from meshnet.orchestrator.draft import Draft
 
 FIRST, LAST = 30000, 32767
 """What the swarm gives from."""
 
 
-def check(draft: Draft, spec: ServiceSpec) -> None:
-    """Whether a service may publish what it asks for.
+def check(draft: Draft, spec: ServiceSpec, service: ServiceId | None = None) -> None:
+    """Whether a service may publish what it asks for; ``service`` is its id if it is there already.
 
     Raises ``InputError`` for a spec that makes no sense by itself, ``AllocationError`` for a port another service has.
     """
@@ -26,17 +26,26 @@ def check(draft: Draft, spec: ServiceSpec) -> None:
         raise InputError("EndpointSpec: port published with ingress mode can't be used with dnsrr mode")
     if len(set(named)) < len(named):
         raise InputError("EndpointSpec: duplicate published ports provided")
-    for service in draft.services.values():
-        for port in spec.ports:
-            _check_conflict(port, service)
+    for other in draft.services.values():
+        if other.id != service:
+            for port in spec.ports:
+                _check_conflict(port, other)
 
 
-def given(draft: Draft, spec: ServiceSpec) -> tuple[PortConfig, ...]:
-    """The service's ports, with a number where it named none. A host-mode port's number is its node's affair."""
+def given(draft: Draft, spec: ServiceSpec, before: Service | None = None) -> tuple[PortConfig, ...]:
+    """The service's ports, with a number where it named none: the one that it had ``before``, if it had one. A
+    host-mode port's number is its node's affair."""
+    chosen: dict[PortConfig, int] = {}
+    if before is not None:
+        chosen = {asked: had.published for asked, had in zip(before.spec.ports, before.ports, strict=True)}
     ports: list[PortConfig] = []
     for port in spec.ports:
         if port.mode is PublishMode.INGRESS and not port.published:
-            port = replace(port, published=_next(draft, port.protocol, (*spec.ports, *ports)))
+            own = (*spec.ports, *ports)
+            had = chosen.get(port)
+            taken = {(each.protocol, each.published) for each in own}
+            sticks = had is not None and (port.protocol, had) not in taken
+            port = replace(port, published=had if had and sticks else _next(draft, port.protocol, own))
         ports.append(port)
     return tuple(ports)
 

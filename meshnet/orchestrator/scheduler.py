@@ -9,11 +9,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from meshnet.model import Availability, Constraint, Node, PublishMode, Service, Task, TaskState
-from meshnet.orchestrator import balancers
+from meshnet.model import MINUTE, Availability, Constraint, Membership, Node, NodeId, Service, Task, TaskState
+from meshnet.orchestrator import balancers, tasks
 from meshnet.orchestrator.draft import Draft
 
 Filter = Callable[[Node], bool]
+
+MAX_FAILURES = 5
+FAILURES_WITHIN = 5 * MINUTE
+"""A node on which a service failed so often in such a time comes last."""
+
+_SPREAD_OVER = "node.labels."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +32,18 @@ class Hurdle:
 
 def schedule(draft: Draft) -> None:
     """Give every task that waits for one a node, in the order they were made; a task that fits nowhere goes on waiting
-    and says why."""
+    and says why. A global service's tasks have their nodes already, and wait for those."""
     for task in list(draft.tasks.values()):
-        if task.state is TaskState.PENDING:
+        if task.state is TaskState.PENDING and task.wanted:
             _place(draft, task)
 
 
 def _place(draft: Draft, task: Task) -> None:
     service = draft.services[task.service]
-    hurdles = _hurdles(draft, task, service)
+    hurdles = _hurdles(draft, task)
     failures: Counter[int] = Counter()
     fit: list[Node] = []
-    for node in draft.nodes.values():
+    for node in _eligible(draft, task):
         failed = next((place for place, hurdle in enumerate(hurdles) if not hurdle.passes(node)), None)
         if failed is None:
             fit.append(node)
@@ -47,31 +53,64 @@ def _place(draft: Draft, task: Task) -> None:
         draft.tasks[task.id] = replace(task, error=_explain(hurdles, failures))
         return
     node = _best(draft, task, service, fit)
-    draft.tasks[task.id] = replace(task, node=node.id, state=TaskState.RUNNING, message="started", error="")
+    draft.tasks[task.id] = replace(
+        task,
+        node=node.id,
+        state=TaskState.ASSIGNED,
+        since=draft.now,
+        message="scheduler assigned task to node",
+        error="",
+    )
     balancers.join(draft, node.id, [attachment.network for attachment in task.attachments])
 
 
+def _eligible(draft: Draft, task: Task) -> list[Node]:
+    return [
+        node
+        for node in draft.nodes.values()
+        if node.membership is not Membership.OUTSIDE and task.node in (None, node.id)
+    ]
+
+
 def _best(draft: Draft, task: Task, service: Service, fit: list[Node]) -> Node:
-    """Where it is pinned to, if it fits there; else the node with fewest tasks of the service, then fewest in all."""
-    pinned = next((node for node in fit if node.name == service.spec.pins.get(task.slot)), None)
+    """Where it is pinned to, if it fits there; else in the part of the swarm with fewest tasks of the service, part by
+    part as preferred, the node with fewest of them, then fewest in all. One where the service fails comes last."""
+    pinned = next((node for node in fit if node.name == task.spec.pins.get(task.slot)), None)
     if pinned is not None:
         return pinned
-    held = [other for other in draft.tasks.values() if other.placed]
+    held = [other for other in draft.tasks.values() if other.wanted and other.state >= TaskState.ASSIGNED]
     of_service = Counter(other.node for other in held if other.service == service.id)
     in_all = Counter(other.node for other in held)
-    return min(fit, key=lambda node: (of_service[node.id], in_all[node.id]))
+    for preference in task.spec.preferences:
+        if preference.startswith(_SPREAD_OVER):
+            fit = _least_used(fit, preference.removeprefix(_SPREAD_OVER), of_service)
+    return min(fit, key=lambda node: (_fails(service, node.id, draft.now), of_service[node.id], in_all[node.id]))
 
 
-def _hurdles(draft: Draft, task: Task, service: Service) -> list[Hurdle]:
-    constraints = [Constraint.parse(text) for text in service.spec.constraints]
+def _least_used(fit: list[Node], label: str, of_service: Counter[NodeId | None]) -> list[Node]:
+    """Those nodes of one value of ``label`` (none is one more) that together have fewest tasks of the service."""
+    parts: dict[str, list[Node]] = {}
+    for node in fit:
+        parts.setdefault(node.labels.get(label, ""), []).append(node)
+    return min(parts.values(), key=lambda part: sum(of_service[node.id] for node in part))
+
+
+def _fails(service: Service, node: NodeId, now: int) -> bool:
+    recent = [instant for instant in service.failures.get(node, ()) if instant > now - FAILURES_WITHIN]
+    return len(recent) >= MAX_FAILURES
+
+
+def _hurdles(draft: Draft, task: Task) -> list[Hurdle]:
+    constraints = [Constraint.parse(text) for text in task.spec.constraints]
     networks = [attachment.network for attachment in task.attachments]
     return [
-        Hurdle(lambda node: node.availability is Availability.ACTIVE, "{} not available for new tasks"),
+        Hurdle(lambda node: node.up and node.availability is Availability.ACTIVE, "{} not available for new tasks"),
         Hurdle(
             lambda node: all(constraint.holds(node) for constraint in constraints),
             "scheduling constraints not satisfied on {}",
         ),
-        Hurdle(lambda node: _host_ports_free(draft, node, service), "host-mode port already in use on {}"),
+        Hurdle(lambda node: _host_ports_free(draft, node, task), "host-mode port already in use on {}"),
+        Hurdle(lambda node: _has_room(draft, node, task), "max replicas per node limit exceed"),
         # Docker's scheduler lets it go there, and the engine then refuses in these words
         Hurdle(
             lambda node: balancers.can_join(draft, node, networks),
@@ -80,15 +119,14 @@ def _hurdles(draft: Draft, task: Task, service: Service) -> list[Hurdle]:
     ]
 
 
-def _host_ports_free(draft: Draft, node: Node, service: Service) -> bool:
-    wanted = _host_ports(service)
-    return not wanted or not any(wanted & _host_ports(draft.services[task.service]) for task in draft.tasks_on(node.id))
+def _host_ports_free(draft: Draft, node: Node, task: Task) -> bool:
+    wanted = tasks.host_ports(task)
+    return not wanted or not any(wanted & tasks.host_ports(other) for other in draft.assigned_to(node.id))
 
 
-def _host_ports(service: Service) -> set[tuple[str, int]]:
-    return {
-        (port.protocol, port.published) for port in service.ports if port.mode is PublishMode.HOST and port.published
-    }
+def _has_room(draft: Draft, node: Node, task: Task) -> bool:
+    there = sum(other.service == task.service and other.wanted for other in draft.assigned_to(node.id))
+    return not task.spec.max_replicas or there < task.spec.max_replicas
 
 
 def _explain(hurdles: list[Hurdle], failures: Counter[int]) -> str:

@@ -1,217 +1,182 @@
-"""Making, scaling and removing services: which slots there are, and the task in each.
+"""Making, changing, scaling and removing services, and what they are given: ports, networks and virtual addresses.
 
-docker-swarm-facts sections 4.5 and 4.9; swarmkit manager/orchestrator/replicated and manager/controlapi/service.go.
+docker-swarm-facts sections 4.5, 4.8, 4.9 and 4.10; swarmkit manager/controlapi/service.go.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Interface
 
-from meshnet.errors import AllocationError, InputError
+from meshnet.errors import AllocationError, InputError, Refusal, RefusedError
 from meshnet.model import (
-    Attachment,
     Constraint,
-    EndpointMode,
+    Membership,
     Network,
     NetworkId,
     PublishMode,
     Service,
     ServiceId,
+    ServiceMode,
     ServiceSpec,
     ServiceStory,
-    Task,
-    TaskId,
     TaskState,
-    TaskStory,
+    UpdateState,
+    UpdateStatus,
 )
 from meshnet.model.names import check_name
-from meshnet.orchestrator import addresses, ports
+from meshnet.orchestrator import addresses, networks, ports, tasks
+from meshnet.orchestrator.commands import RollbackService, UpdateService
 from meshnet.orchestrator.draft import Draft
 
 
 def create(draft: Draft, spec: ServiceSpec) -> Service:
-    """Take a service on, and make its tasks. Raises ``InputError`` or ``AllocationError`` that says what is wrong."""
+    """Take a service on. Raises ``InputError`` or ``AllocationError`` that says what is wrong."""
+    if draft.swarm is None:
+        raise RefusedError(networks.NO_SWARM, Refusal.UNAVAILABLE)
     _check(draft, spec)
-    networks = _networks(draft, spec)
-    ports.check(draft, spec)
+    if draft.service_named(spec.name) is not None:
+        raise RefusedError(
+            f"name conflicts with an existing object: service {spec.name} already exists", Refusal.ALREADY_EXISTS
+        )
+    _networks(draft, spec)
     told = draft.story.services.get(spec.name, ServiceStory())
-    service = Service(
-        id=ServiceId(draft.new_swarm_id(told.id)),
-        spec=spec,
-        networks=tuple(sorted(network.id for network in networks)),
-        ports=ports.given(draft, spec),
-    )
-    vips = _vips(draft, service, told)
+    service = Service(ServiceId(draft.new_swarm_id(told.id)), ServiceSpec(spec.name, spec.image))
+    service = replace(reassigned(draft, service, spec, told), spec_version=draft.version)
     if spec.name in draft.story.services:
         draft.story = draft.story.with_service(spec.name, ServiceStory(tasks=told.tasks))
-    service = replace(service, vips=vips)
     draft.services[service.id] = service
-    _add_tasks(draft, service, spec.replicas)
     return service
+
+
+def update(draft: Draft, command: UpdateService) -> Service:
+    """Give a service another spec. Raises ``InputError`` or ``AllocationError``.
+
+    Where tasks are pinned is a lab's affair and none of the docker client's, which says nothing of it: the pins stay.
+    """
+    service = find(draft, command.name)
+    spec = command.spec if command.spec.pins else replace(command.spec, pins=service.spec.pins)
+    if spec.name != service.spec.name:
+        raise RefusedError("renaming services is not supported", Refusal.UNIMPLEMENTED)
+    if spec.mode is not service.spec.mode:
+        raise RefusedError("service mode change is not allowed", Refusal.UNIMPLEMENTED)
+    _check_version(service, command.version)
+    _check(draft, spec)
+    return _changed(draft, service, spec)
+
+
+def roll_back(draft: Draft, command: RollbackService) -> Service:
+    """Give a service the spec it had before its last change. Raises ``InputError`` or ``AllocationError``."""
+    service = find(draft, command.name)
+    _check_version(service, command.version)
+    if service.previous is None:
+        raise RefusedError(f"service {service.id} does not have a previous spec", Refusal.FAILED_PRECONDITION)
+    status = UpdateStatus(UpdateState.ROLLBACK_STARTED, draft.now, message="manually requested rollback")
+    return _changed(draft, service, service.previous, status)
 
 
 def scale(draft: Draft, name: str, replicas: int) -> Service:
-    """Add tasks, or remove some. Raises ``InputError`` for a service that is not there or fewer than no replicas."""
-    service = _named(draft, name)
-    if replicas < 0:
-        raise InputError("Number of replicas must be non-negative")
-    service = replace(service, spec=replace(service.spec, replicas=replicas))
-    draft.services[service.id] = service
-    ordered = _keepers_first(draft, service)
-    for task in ordered[replicas:]:
-        _remove_task(draft, task)
-    _add_tasks(draft, service, replicas - len(ordered))
-    return service
+    """Change how many tasks a service has. Raises ``InputError`` for one that is not there or fewer than none."""
+    service = find(draft, name)
+    if service.spec.mode is ServiceMode.GLOBAL:
+        raise RefusedError("scale can only be used with replicated mode")
+    spec = replace(service.spec, replicas=replicas)
+    _check(draft, spec)
+    return _changed(draft, service, spec)
 
 
 def remove(draft: Draft, name: str) -> Service:
-    """Remove a service with all its tasks; its VIPs and ports are free from then on. Raises ``InputError``."""
-    service = _named(draft, name)
+    """Remove a service; its VIPs and ports are free from then on, its tasks stop. Raises ``InputError``."""
+    service = find(draft, name)
+    _release(draft, service.vips)
     for task in list(draft.tasks_of(service)):
-        _remove_task(draft, task)
-    for network, vip in service.vips.items():
-        addresses.release(draft, draft.networks[network], vip.ip)
+        tasks.want(draft, task, TaskState.REMOVE)
     del draft.services[service.id]
     return service
 
 
-def allocate_tasks(draft: Draft) -> None:
-    """Give every new task its addresses: on the ingress network first, then in the order of the service's networks.
+def find(draft: Draft, name: str) -> Service:
+    """The service of that id, that name, or whose id alone begins so. Raises ``RefusedError``."""
+    exact = draft.services.get(ServiceId(name)) or draft.service_named(name)
+    found = [exact] if exact else [service for service in draft.services.values() if service.id.startswith(name)]
+    if not found or not name:
+        raise RefusedError(f"service {name} not found", Refusal.NOT_FOUND)
+    if len(found) > 1:
+        raise RefusedError(f"service {name} is ambiguous ({len(found)} matches found)", Refusal.UNKNOWN)
+    return found[0]
 
-    A task for which none is left stays new, and says so; it is tried again with every change, as in Docker.
-    """
-    for task in list(draft.tasks.values()):
-        if task.state is TaskState.NEW:
-            draft.tasks[task.id] = _allocated(draft, task)
+
+def reassigned(draft: Draft, service: Service, spec: ServiceSpec, told: ServiceStory | None = None) -> Service:
+    """The service with another spec, and with the networks, ports and VIPs that go with it: what it had and still needs
+    it keeps. Raises ``InputError`` or ``AllocationError``; no address has changed hands then."""
+    ports.check(draft, spec, service.id)
+    if draft.ingress is None and any(port.mode is PublishMode.INGRESS for port in spec.ports):
+        raise RefusedError(
+            "service needs ingress network, but no ingress network is present", Refusal.FAILED_PRECONDITION
+        )
+    service = replace(
+        service,
+        spec=spec,
+        networks=tuple(sorted(network.id for network in _networks(draft, spec))),
+        ports=ports.given(draft, spec, service),
+    )
+    return replace(service, vips=_vips(draft, service, told or ServiceStory()))
+
+
+def _changed(draft: Draft, service: Service, spec: ServiceSpec, status: UpdateStatus | None = None) -> Service:
+    changed = replace(
+        reassigned(draft, service, spec),
+        previous=service.spec,
+        spec_version=draft.version,
+        update_status=status,
+        rollout=None,
+        failures={},
+    )
+    draft.services[service.id] = changed
+    return changed
+
+
+def _check_version(service: Service, version: int | None) -> None:
+    if version is not None and version != service.meta.version:
+        raise RefusedError("update out of sequence", Refusal.UNKNOWN)
 
 
 def _check(draft: Draft, spec: ServiceSpec) -> None:
     check_name(spec.name, "service")
-    if draft.service_named(spec.name) is not None:
-        raise InputError(f"name conflicts with an existing object: service {spec.name} already exists")
     if spec.replicas < 0:
         raise InputError("Number of replicas must be non-negative")
     for constraint in spec.constraints:
         Constraint.parse(constraint)
-    names = [node.name for node in draft.nodes.values()]
+    names = [node.name for node in draft.nodes.values() if node.membership is not Membership.LEFT]
     for slot, node in spec.pins.items():
         if node not in names:
             raise InputError(f"{spec.name}.{slot} is to run on {node}, and the swarm's nodes are {', '.join(names)}")
 
 
 def _networks(draft: Draft, spec: ServiceSpec) -> list[Network]:
-    networks = []
-    for name in dict.fromkeys(spec.networks):
-        network = draft.network_named(name)
-        if network is None:
-            raise InputError(f"network {name} not found")
+    found: dict[NetworkId, Network] = {}
+    for name in spec.networks:
+        network = networks.find(draft, name)
         if network.ingress:
-            raise InputError(f'Service cannot be explicitly attached to the ingress network "{name}"')
-        networks.append(network)
-    return networks
-
-
-def _joined(draft: Draft, service: Service) -> tuple[NetworkId, ...]:
-    """The networks that a service's tasks join, in that order."""
-    ingress = draft.ingress
-    if ingress is not None and service.ingress_ports:
-        return (ingress.id, *service.networks)
-    return service.networks
+            raise RefusedError(f'Service cannot be explicitly attached to the ingress network "{network.name}"')
+        found[network.id] = network
+    return list(found.values())
 
 
 def _vips(draft: Draft, service: Service, told: ServiceStory) -> dict[NetworkId, IPv4Interface]:
-    if any(port.mode is PublishMode.INGRESS for port in service.ports) and draft.ingress is None:
-        raise InputError("service needs ingress network, but no ingress network is present")
-    if service.spec.endpoint_mode is EndpointMode.DNSRR:
-        return {}
-    joined = [draft.networks[network] for network in _joined(draft, service)]
-    return {network.id: addresses.take(draft, network, told.vips.get(network.name)) for network in joined}
+    vips: dict[NetworkId, IPv4Interface] = {}
+    try:
+        for id in tasks.balanced(draft, service):
+            network = draft.networks[id]
+            vips[id] = service.vips.get(id) or addresses.take(draft, network, told.vips.get(network.name))
+    except AllocationError:
+        _release(draft, {id: vip for id, vip in vips.items() if id not in service.vips})
+        raise
+    _release(draft, {id: vip for id, vip in service.vips.items() if id not in vips})
+    return vips
 
 
-def _named(draft: Draft, name: str) -> Service:
-    service = draft.service_named(name)
-    if service is None:
-        raise InputError(f"service {name} not found")
-    return service
-
-
-def _add_tasks(draft: Draft, service: Service, count: int) -> None:
-    used = {task.slot for task in draft.tasks_of(service)}
-    free = (slot for slot in _slots(service.spec) if slot not in used)
-    for _, slot in zip(range(count), free, strict=False):
-        task = _new_task(draft, service, slot)
-        draft.tasks[task.id] = task
-
-
-def _slots(spec: ServiceSpec) -> Iterator[int]:
-    """Every slot, in the order they are used: pinned ones, then from 1."""
-    yield from spec.pins
-    slot = 0
-    while True:
-        slot += 1
-        if slot not in spec.pins:
-            yield slot
-
-
-def _new_task(draft: Draft, service: Service, slot: int) -> Task:
-    """A task with the story's ids, if it tells of one there; what is left of the story then is where it will stand."""
-    told = draft.story.task(service.spec.name, slot)
-    if told != TaskStory():
-        left = TaskStory(addresses=told.addresses, gateway=told.gateway)
-        draft.story = draft.story.with_task(service.spec.name, slot, left)
-    return Task(
-        id=TaskId(draft.new_swarm_id(told.id)),
-        service=service.id,
-        spec=service.spec,
-        slot=slot,
-        ports=service.ports,
-        container=draft.new_container_id(told.container),
-        sandbox=draft.new_container_id(told.sandbox, "sandbox"),
-    )
-
-
-def _allocated(draft: Draft, task: Task) -> Task:
-    told = draft.story.task(task.service_name, task.slot)
-    attachments: list[Attachment] = []
-    for network_id in _joined(draft, draft.services[task.service]):
-        network = draft.networks[network_id]
-        try:
-            address = addresses.take(draft, network, told.addresses.get(network.name))
-        except AllocationError as error:
-            _release(draft, attachments)
-            return replace(task, error=str(error))
-        attachments.append(Attachment(network_id, address))
-    if told.addresses:
-        draft.story = draft.story.with_task(task.service_name, task.slot, TaskStory(gateway=told.gateway))
-    return replace(
-        task, state=TaskState.PENDING, attachments=tuple(attachments), message="pending task scheduling", error=""
-    )
-
-
-def _remove_task(draft: Draft, task: Task) -> None:
-    _release(draft, task.attachments)
-    del draft.tasks[task.id]
-
-
-def _release(draft: Draft, attachments: tuple[Attachment, ...] | list[Attachment]) -> None:
-    for attachment in attachments:
-        addresses.release(draft, draft.networks[attachment.network], attachment.address.ip)
-
-
-def _keepers_first(draft: Draft, service: Service) -> list[Task]:
-    """A service's tasks, those that scaling down spares first: running before others, lower slots before higher, but
-    the nodes' first copies before their second ones. So the nodes with most copies lose theirs first."""
-    rank = {slot: place for place, slot in enumerate(service.spec.pins)}
-    tasks = sorted(
-        draft.tasks_of(service),
-        key=lambda task: (not task.placed, rank.get(task.slot, len(rank)), task.slot),
-    )
-    copies: Counter[str] = Counter()
-    order: dict[TaskId, tuple[bool, int]] = {}
-    for task in tasks:
-        copies[task.node or ""] += 1
-        order[task.id] = (task.node is None, copies[task.node or ""])
-    return sorted(tasks, key=lambda task: order[task.id])
+def _release(draft: Draft, vips: Mapping[NetworkId, IPv4Interface]) -> None:
+    for network, vip in vips.items():
+        addresses.release(draft, draft.networks[network], vip.ip)

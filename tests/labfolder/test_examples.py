@@ -13,7 +13,7 @@ from meshnet.errors import InputError
 from meshnet.labfolder import load_lab
 from meshnet.model import ClusterState, Generation, Node, NodeRole, Task
 from meshnet.model.lab import LabSpec, Machine
-from meshnet.orchestrator import ScaleService, deploy, form_lab, step
+from meshnet.orchestrator import ScaleService, deploy, form_lab, settled, step
 from tests.orchestrator import swarms
 from tests.orchestrator.swarms import MANAGER, WORKER1, WORKER2
 
@@ -21,7 +21,7 @@ EXAMPLES = Path(meshnet.__file__).parent.parent / "examples"
 
 
 def deployed(lab: LabSpec) -> ClusterState:
-    return reduce(step, deploy(lab.stack), form_lab(lab))
+    return settled(reduce(step, deploy(lab.stack), form_lab(lab)))
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +118,11 @@ def test_worker1s_sandbox_is_the_articles(article: ClusterState) -> None:
 
 
 def test_third_copy_comes_to_worker1_and_goes_first(article: ClusterState) -> None:
-    three = step(article, ScaleService("whoami", 3))
+    three = settled(step(article, ScaleService("whoami", 3)))
     made = task_on(three, WORKER1, "whoami")
     assert (made.slot, made.sandbox_file, made.hostname) == (2, "bf5031da0049", "5559895ccaea")
     assert swarms.gateway(three, WORKER1, "whoami", 2) == "172.19.0.3"
-    two = step(three, ScaleService("whoami", 2))
+    two = settled(step(three, ScaleService("whoami", 2)))
     assert swarms.placement(two, "whoami") == swarms.placement(article, "whoami")
 
 

@@ -22,7 +22,7 @@ from meshnet.model import (
     Task,
 )
 from meshnet.model.lab import Machine
-from meshnet.orchestrator import Command, CreateNetwork, CreateService, form, step
+from meshnet.orchestrator import Command, CreateNetwork, CreateService, form, settled, step
 
 UNDERLAY = IPv4Network("192.168.56.0/24")
 MANAGER, WORKER1, WORKER2 = "swarm-manager", "swarm-worker1", "swarm-worker2"
@@ -40,7 +40,8 @@ def swarm(generation: str = "20.10", *, seed: str = "test", story: Story | None 
 
 
 def run(state: ClusterState, *commands: Command) -> ClusterState:
-    return reduce(step, commands, state)
+    """Every command carried out, and its consequences over, before the next."""
+    return reduce(lambda before, command: settled(step(before, command)), commands, state)
 
 
 def publish(target: int, published: int = 0, protocol: str = "tcp", mode: str = "ingress") -> PortConfig:
@@ -57,16 +58,17 @@ def service(name: str, replicas: int = 1, *, networks: Iterable[str] = (), **mor
 
 
 def unavailable(state: ClusterState, *names: str) -> ClusterState:
-    """The swarm with these nodes drained, and their tasks left on them."""
+    """The swarm with these nodes paused: their tasks are left on them."""
     nodes = {
-        id: replace(node, availability=Availability.DRAIN if node.name in names else node.availability)
+        id: replace(node, availability=Availability.PAUSE if node.name in names else node.availability)
         for id, node in state.nodes.items()
     }
     return replace(state, nodes=nodes)
 
 
 def task(state: ClusterState, name: str, slot: int = 1) -> Task:
-    return next(task for task in state.tasks.values() if (task.service_name, task.slot) == (name, slot))
+    """The task that is to run there."""
+    return next(task for task in state.tasks.values() if task.wanted and (task.service_name, task.slot) == (name, slot))
 
 
 def address(state: ClusterState, name: str, slot: int, on: str) -> str:
@@ -106,9 +108,9 @@ def gateway(state: ClusterState, node: str, name: str, slot: int) -> str | None:
 
 
 def placement(state: ClusterState, name: str) -> dict[int, str | None]:
-    """Slot to node name."""
+    """Slot to node name, of the tasks that are to run."""
     return {
         task.slot: state.nodes[task.node].name if task.node else None
         for task in state.tasks.values()
-        if task.service_name == name
+        if task.service_name == name and task.wanted
     }

@@ -169,6 +169,9 @@ def test_events_say_what_became_of_tasks() -> None:
     state = run(swarm(), service("web", 2), ScaleService("web", 1))
     assert [event.reason for event in state.events[1:]] == [
         "service web created; web.1 to swarm-manager; web.2 to swarm-worker1",
-        "service web scaled to 1; web.2 left swarm-worker1",
+        "web.1 runs; web.2 runs",
+        "service web scaled to 1; web.2 drains on swarm-worker1",
+        "time passed; web.2 is to stop on swarm-worker1",
+        "web.2 stopped; web.2 left swarm-worker1",
     ]
-    assert [event.version for event in state.events] == [0, 1, 2]
+    assert [event.version for event in state.events] == [0, 1, 2, 3, 4, 5]
