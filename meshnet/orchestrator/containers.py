@@ -129,15 +129,18 @@ def refused(draft: Draft, report: ContainerRefused) -> str:
 
 
 def let_time_pass(draft: Draft) -> None:
-    """Let those start whose pause is over."""
+    """Let those start whose pause is over, and those be gone that remove themselves."""
     for container in list(draft.containers.values()):
-        if container.start_after is not None and container.start_after <= draft.now:
+        if _goes(container) and container.finished < draft.now:
+            del draft.containers[container.id]
+        elif container.start_after is not None and container.start_after <= draft.now:
             draft.containers[container.id] = replace(container, start_after=None)
 
 
 def next_deadline(state: ClusterState) -> int | None:
-    """When the next one's pause is over (nanoseconds), or None."""
-    return min((each.start_after for each in state.containers.values() if each.start_after is not None), default=None)
+    """When the next one's pause is over, or the next one is to be gone (nanoseconds), or None."""
+    pauses = [each.start_after for each in state.containers.values() if each.start_after is not None]
+    return min([*pauses, *(each.finished + 1 for each in state.containers.values() if _goes(each))], default=None)
 
 
 def find(draft: Draft, id: ContainerId) -> Container:
@@ -149,14 +152,17 @@ def find(draft: Draft, id: ContainerId) -> Container:
 
 
 def _rest(draft: Draft, id: ContainerId) -> None:
-    """It is over: its addresses and ports are free, and one that removes itself is gone."""
+    """It is over: its addresses and ports are free."""
     attaching.detach_all(draft, id)
     container = replace(draft.containers[id], wanted=False, start_after=None, ports=())
     if container.state is ContainerState.RUNNING:
         container = replace(container, state=ContainerState.EXITED, finished=draft.now)
     draft.containers[id] = container
-    if container.spec.auto_remove:
-        del draft.containers[id]
+
+
+def _goes(container: Container) -> bool:
+    """Whether it ended and removes itself. That is a step of its own: whoever waits for its end sees how it ended."""
+    return container.spec.auto_remove and not container.placed and (container.finished > 0 or bool(container.error))
 
 
 def _restarts(container: Container) -> bool:

@@ -263,10 +263,13 @@ def test_container_that_was_stopped_stays_so() -> None:
     assert not container(for_container(StopContainer, waiting)).placed
 
 
-def test_container_that_removes_itself_is_gone_with_its_end() -> None:
-    assert not ended(running(alone(), auto_remove=True)).containers
+def test_container_that_removes_itself_is_gone_once_its_end_has_been_seen() -> None:
+    state = ended(running(alone(), auto_remove=True), now=NOW)
+    assert container(state).exit_code == 1
+    assert not step(state, Tick(), containers.next_deadline(state) or 0).containers
     state = for_container(StartContainer, created(alone(), auto_remove=True))
-    assert not for_container(StopContainer, state).containers
+    state = step(state, ContainerRefused(container(state).id, "no such file"))
+    assert not step(state, Tick(), NOW).containers
 
 
 def test_container_that_cannot_be_started_says_why_and_gives_all_back() -> None:
