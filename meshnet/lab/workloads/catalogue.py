@@ -54,6 +54,20 @@ class Catalogue:
                 where=where,
             )
 
+    def names(self) -> tuple[str, ...]:
+        """The images there are, in the order of their names."""
+        return tuple(sorted({*self._entries, *_offered()}))
+
+    def entry(self, image: str) -> CatalogueEntry | None:
+        """What is written of ``image``; None for one that isn't there, or that a package brings as a program."""
+        name = image_name(image)
+        if name in self._entries:
+            return self._entries[name]
+        load = _offered().get(name)
+        offer = load() if load else None
+        made = offer() if isinstance(offer, type) else offer
+        return made if isinstance(made, CatalogueEntry) else None
+
     def workload(self, image: str, *, where: str | None = None) -> Workload:
         """What runs in a task of ``image``. Raises as ``check`` does."""
         self.check(image, where=where)

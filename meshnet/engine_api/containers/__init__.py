@@ -1,0 +1,1 @@
+"""A node's containers in Docker's words: a service's task's and those that somebody started by hand."""
