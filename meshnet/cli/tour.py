@@ -15,7 +15,11 @@ from meshnet.lab.control import capture
 from meshnet.lab.control.client import Client
 from meshnet.lab.control.wire import Json
 from meshnet.tour import STEPS, Answer, Step
+from meshnet.tour.screen import as_seen
 from meshnet.tour.step import judge
+
+_TERMINAL = (50, 240)
+"""Rows and columns: wide enough for whole lines of ``docker ps``."""
 
 _PLACE = re.compile(r"\{(address|sandbox):([^}]+)\}")
 
@@ -48,9 +52,7 @@ def _walk(client: Client, status: Json, step: Step) -> Answer:
     for command in step.commands:
         typed = _filled(command, status)
         show.out.print(f"[bold cyan]{home}[/] [bold]{typed}[/]")
-        argv = ["bash", "-c", shell or typed]
-        done = capture.run(client, step.node, argv, stdin=f"{typed}\n".encode() if shell else b"", env=os.environ)
-        text = done.text + ("" if done.status == 0 else done.stderr.decode(errors="replace"))
+        text = _printed(client, step.node, shell, typed)
         show.out.print(text.rstrip("\n"), markup=False)
         output += text if text.endswith("\n") else f"{text}\n"
     answer = judge(step, output)
@@ -59,6 +61,16 @@ def _walk(client: Client, status: Json, step: Step) -> Answer:
     if not answer.problems:
         show.out.print("[green]✓[/]")
     return answer
+
+
+def _printed(client: Client, node: str, shell: str, typed: str) -> str:
+    """What a command prints: the docker client at a terminal, as the article used it; others need none."""
+    terminal = _TERMINAL if typed.startswith("docker ") else None
+    stdin = f"{typed}\n".encode() if shell else b""
+    argv = ["bash", "-c", shell or typed]
+    done = capture.run(client, node, argv, stdin=stdin, env=os.environ, terminal=terminal)
+    text = as_seen(done.text) if terminal else done.text
+    return text + ("" if done.status == 0 else done.stderr.decode(errors="replace"))
 
 
 def _filled(text: str, status: Json) -> str:

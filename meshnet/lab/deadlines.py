@@ -13,6 +13,10 @@ BOOT = 60.0
 ANSWER = 20.0
 """From a service's tasks being placed to every node answering on its ports; well under 1 s is usual."""
 
+CONVERGED = 120.0
+"""From asking something of a swarm to every task being where it is to be: a container that doesn't mind being asked to
+end is given its grace, 10 s mostly, before it is killed."""
+
 TAKE_DOWN = 10.0
 """From asking a lab to end to its last process being gone; 0.1 s is usual."""
 

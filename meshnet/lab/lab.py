@@ -3,49 +3,62 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from meshnet.errors import InputError
 from meshnet.kernel import iptables
 from meshnet.kernel.apply import Kernel
 from meshnet.kernel.boot.needs import Feature
 from meshnet.kernel.namespaces import NetNamespace
-from meshnet.lab import netns_files, toolbox
+from meshnet.lab import faces, netns_files, toolbox
+from meshnet.lab.containers import Containers
 from meshnet.lab.control.wire import Json
+from meshnet.lab.control_loop import ControlLoop
+from meshnet.lab.deadlines import CONVERGED, scaled
 from meshnet.lab.net.host import LabHost
 from meshnet.lab.net.net import LabNet
+from meshnet.lab.proxy import Proxies
 from meshnet.lab.report import status_of
-from meshnet.lab.tasks import TaskRunner
+from meshnet.lab.running_engines import RunningEngines
 from meshnet.lab.workloads import Catalogue
 from meshnet.lab.workloads.task import Home
-from meshnet.mesh import render
-from meshnet.model import ClusterState
+from meshnet.mesh import proxies, render
+from meshnet.model import ClusterState, Container, Task, TaskState
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
 from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, step
 from topo import registry
 
 Progress = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 class Lab:
-    """``bring_up`` once; afterwards every change goes through ``change``, one at a time, from any thread but the event
-    loop's. What it makes goes with the process: there is nothing to close."""
+    """``bring_up`` once, from any thread but the event loop's, and everything else in the event loop. What it makes
+    goes with the process: there is nothing to close."""
 
     def __init__(
-        self, spec: LabSpec, loop: asyncio.AbstractEventLoop, without: Iterable[str] = (), docker: Path | None = None
+        self,
+        spec: LabSpec,
+        loop: asyncio.AbstractEventLoop,
+        without: Iterable[str] = (),
+        docker: Path | None = None,
+        faces: Iterable[str] = (),
     ) -> None:
+        """``docker`` is the client that nodes get, or None for none; ``faces`` are those to open, by name."""
         self.spec = spec
         self.net: LabNet
+        self.control: ControlLoop
         self._loop = loop
-        self._docker = docker
         self._without = frozenset(Feature(name) for name in without)
-        self._state: ClusterState
+        self._docker = docker
+        self._faces = tuple(faces)
+        self._catalogue = Catalogue(spec.images)
         self._kernel: Kernel
-        self._tasks = TaskRunner(Catalogue(spec.images), self._home)
-        self._change = threading.Lock()
+        self._proxies: dict[str, Proxies]
+        self._running: asyncio.Task[None]
 
     def bring_up(self, progress: Progress) -> None:
         """Build all of it. ``progress`` hears of each stage as it begins."""
@@ -60,11 +73,12 @@ class Lab:
         for machine in self.spec.machines:
             self._kernel.adopt(NamespaceRef(machine.name), self.node(machine.name).interior.namespace)
         progress("placing the tasks")
+        now = ControlLoop.now()
         state = form_lab(self.spec)
         for command in deploy(self.spec.stack):
-            state = step(state, command)
+            state = step(state, command, now)
         progress("building the mesh")
-        self._follow(state)
+        self._on_loop(self._start(state))
 
     def node(self, name: str) -> LabHost:
         """The host of that name; ``InputError`` with the names there are."""
@@ -73,40 +87,62 @@ class Lab:
         host: LabHost = self.net[name]
         return host
 
-    def change(self, command: Command) -> None:
-        """Ask something of the swarm, and follow with the kernel. Raises ``AllocationError`` or ``InputError`` with
-        everything as it was."""
-        with self._change:
-            self._follow(step(self._state, command))
+    async def change(self, command: Command) -> None:
+        """Ask something of the swarm, and follow until every task is where it is to be, or stays where it can't be
+        helped. Raises ``AllocationError`` or ``InputError`` with everything as it was."""
+        self.control.submit(command)
+        async with asyncio.timeout(scaled(CONVERGED)):
+            await self.control.followed()
+            while _under_way(self.control.state):
+                await self.control.changed()
+            await self.control.followed()
 
-    def scale(self, service: str, replicas: int) -> None:
+    async def scale(self, service: str, replicas: int) -> None:
         """``docker service scale SERVICE=REPLICAS``."""
-        self.change(ScaleService(service, replicas))
+        await self.change(ScaleService(service, replicas))
 
-    def drift(self) -> list[str]:
+    async def drift(self) -> list[str]:
         """What somebody changed in the kernel since: the changes that would put it right, a line each."""
-        with self._change:
-            return [str(change) for change in self._kernel.plan(self._want(self._state))]
+        return await self._with_kernel(lambda want: [str(change) for change in self._kernel.plan(want)])
 
-    def repair(self) -> list[str]:
+    async def repair(self) -> list[str]:
         """Put right what ``drift`` names, what others added included; returns what was done."""
-        with self._change:
-            return [str(change) for change in self._kernel.apply(self._want(self._state), strict=True)]
+        return await self._with_kernel(lambda want: [str(change) for change in self._kernel.apply(want, strict=True)])
 
     def status(self) -> Json:
         """Nodes, services, tasks, and what to try, as plain values."""
         addresses = {name: str(self.net[name].address) for name in self.spec.hosts}
-        return status_of(self.spec, self._state, addresses, sorted(self._kernel.namespaces))
+        return status_of(self.spec, self.control.state, addresses, sorted(self._kernel.namespaces))
 
-    def _follow(self, state: ClusterState) -> None:
-        """Make the kernel and the workloads what ``state`` says."""
-        self._on_loop(self._stop_gone(state))
+    async def prepare(self, state: ClusterState) -> None:
+        """The control loop's: before the kernel follows, let go of what is going."""
+        self._containers.prepare(state)
+
+    async def follow(self, state: ClusterState) -> None:
+        """The control loop's: once the kernel has followed, start what is new."""
+        await self._containers.start(state, self._kernel.namespaces)
+        for name, listening in self._proxies.items():
+            await listening.follow(proxies(state, name))
+
+    async def _start(self, state: ClusterState) -> None:
+        """Let the loop run, and wait until it has followed what the swarm was asked for at first."""
+        self.control = ControlLoop(state, self._apply, self)
+        self._containers = Containers(self._catalogue, self._home, _resolution, self.control.submit)
+        self._proxies = {
+            machine.name: Proxies(self.node(machine.name).interior.namespace.entered) for machine in self.spec.machines
+        }
+        self._running = asyncio.create_task(self.control.run())
+        engines = RunningEngines(self.control, self._containers, self._catalogue)
+        nodes = {machine.name: self.node(machine.name).interior for machine in self.spec.machines}
+        faces.open_all(self._faces, engines, nodes)
+        await self.control.followed()
+
+    async def _with_kernel(self, work: Callable[[dict[NamespaceRef, NetState]], Result]) -> Result:
+        async with self.control.kernel_busy:
+            return await asyncio.to_thread(lambda: work(self._want(self.control.state)))
+
+    def _apply(self, state: ClusterState) -> None:
         self._kernel.apply(self._want(state))
-        self._state = state
-        self._on_loop(self._tasks.start_new(state, self._kernel.namespaces))
-
-    async def _stop_gone(self, state: ClusterState) -> None:
-        self._tasks.stop_gone(state)
 
     def _want(self, state: ClusterState) -> dict[NamespaceRef, NetState]:
         return render(state, without_ipvs=Feature.IPVS in self._without)
@@ -123,3 +159,17 @@ class Lab:
 
     def _unname(self, ref: NamespaceRef) -> None:
         netns_files.remove(self.node(ref.node).interior, ref.file)
+
+
+def _resolution(state: ClusterState, each: Task | Container) -> str:
+    """The embedded resolver's address."""
+    del state, each
+    return "nameserver 127.0.0.11\noptions ndots:0\n"
+
+
+def _under_way(state: ClusterState) -> bool:
+    """Whether a task is on its way somewhere: to run, or to its end."""
+    return any(
+        TaskState.ASSIGNED <= task.state < TaskState.RUNNING or (task.state is TaskState.RUNNING and not task.serves)
+        for task in state.tasks.values()
+    )

@@ -20,6 +20,7 @@ from typing import NoReturn
 from meshnet.errors import LabError, MachineError
 from meshnet.kernel.boot import uml, view, walls
 from meshnet.kernel.boot.choose import KernelChoice, KernelKind
+from meshnet.lab import faces
 from meshnet.lab.control.client import Client
 from meshnet.lab.control.relay import Relay
 from meshnet.lab.control.wire import Json
@@ -94,6 +95,7 @@ class LabProcess:
                 spec=spec.to_json(),
                 without=sorted(choice.without),
                 docker=str(self._docker) if self._docker else None,
+                faces=faces.installed(),
                 on_event=on_event,
             )
         self._relay.announce(spec.name)

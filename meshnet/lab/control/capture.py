@@ -33,11 +33,19 @@ class Completed:
 
 
 def run(
-    client: Client, node: str, argv: Sequence[str], *, stdin: bytes = b"", env: Mapping[str, str] | None = None
+    client: Client,
+    node: str,
+    argv: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    terminal: tuple[int, int] | None = None,
 ) -> Completed:
-    """Run ``argv`` on ``node`` with that input, and wait for it to end."""
-    channel = client.open("run", node=node, argv=list(argv), env=dict(env or {}))
-    feeder = _Feeder(client, channel, stdin)
+    """Run ``argv`` on ``node`` with that input, and wait for it to end. With a ``terminal`` of so many rows and columns
+    it has one, at which nobody types: what it prints is all output."""
+    seen = {} if terminal is None else {"terminal": "xterm", "size": list(terminal)}
+    channel = client.open("run", node=node, argv=list(argv), env=dict(env or {}), **seen)
+    feeder = _Feeder(client, channel, stdin, ends=terminal is None)
     output = {Kind.STDOUT: bytearray(), Kind.STDERR: bytearray()}
     while True:
         for frame in client.receive():
@@ -58,12 +66,12 @@ def run(
 class _Feeder:
     """Sends a program its input as fast as it is consumed."""
 
-    def __init__(self, client: Client, channel: int, data: bytes) -> None:
+    def __init__(self, client: Client, channel: int, data: bytes, *, ends: bool = True) -> None:
         self._client = client
         self._channel = channel
         self._rest = memoryview(data)
         self._credit = WINDOW
-        self._ended = False
+        self._ended = not ends
         self.more(0)
 
     def more(self, credit: int) -> None:

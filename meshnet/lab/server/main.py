@@ -93,8 +93,8 @@ class Server:
             channel.result(_failure(error))
 
     async def _op_start(self, channel: Channel) -> None:
-        """``{"spec": LabSpec as JSON, "without"?, "docker"?: path of the client}``: build the lab; ``{"stage": ...}``
-        events on the way."""
+        """``{"spec": LabSpec as JSON, "without"?, "docker"?: path of the client, "faces"?: names}``: build the lab;
+        ``{"stage": ...}`` events on the way."""
         spec = LabSpec.from_json(channel.request["spec"])
         docker = channel.request.get("docker")
 
@@ -103,7 +103,13 @@ class Server:
                 channel.post(channel.event, {"stage": stage})
 
             try:
-                lab = Lab(spec, self._loop, channel.request.get("without", ()), Path(docker) if docker else None)
+                lab = Lab(
+                    spec,
+                    self._loop,
+                    without=channel.request.get("without", ()),
+                    docker=Path(docker) if docker else None,
+                    faces=channel.request.get("faces", ()),
+                )
                 lab.bring_up(progress)
                 self._lab = lab
                 answer = lab.status()
@@ -162,16 +168,16 @@ class Server:
         """``{"service", "replicas"}``: change how many tasks a service has; answers when the mesh has followed."""
         lab = self._require_lab()
         request = channel.request
-        await asyncio.to_thread(lab.scale, request["service"], request["replicas"])
+        await lab.scale(request["service"], request["replicas"])
         channel.result(lab.status())
 
     async def _op_drift(self, channel: Channel) -> None:
         """How the kernel differs from what the lab wants of it: ``{"plan": [a line a change]}``."""
-        channel.result({"plan": await asyncio.to_thread(self._require_lab().drift)})
+        channel.result({"plan": await self._require_lab().drift()})
 
     async def _op_repair(self, channel: Channel) -> None:
         """Make the kernel what the lab wants of it again; what was done."""
-        channel.result({"plan": await asyncio.to_thread(self._require_lab().repair)})
+        channel.result({"plan": await self._require_lab().repair()})
 
     async def _op_down(self, channel: Channel) -> None:
         """End the lab, whatever its main thread is busy with. What it made ends with this process."""
