@@ -13,7 +13,6 @@ from ipaddress import IPv4Network
 from meshnet.errors import Refusal, RefusedError
 from meshnet.model import EngineState, Membership, Node, NodeId, NodeRole, NodeStatus, Story, Swarm, TaskState
 from meshnet.model.ids import swarm_id
-from meshnet.model.node import INGRESS_SBOX
 from meshnet.orchestrator import addresses, balancers, networks, nodes, subnets
 from meshnet.orchestrator.commands import InitSwarm, JoinSwarm, LeaveSwarm, RemoveNode, UpdateSwarm
 from meshnet.orchestrator.draft import Draft
@@ -194,14 +193,13 @@ def _unplug(draft: Draft, node: Node) -> None:
 
 def _outside(draft: Draft, node: Node) -> None:
     """Let a record that is outside take a member's place, with its engine and what is that engine's own."""
-    gateways = {owner: given for owner, given in node.engine.gateways.items() if owner != INGRESS_SBOX}
     outside = Node(
         id=NodeId(draft.new_swarm_id()),
         name=node.name,
         role=NodeRole.WORKER,
         generation=node.generation,
         address=node.address,
-        engine=replace(node.engine, gateways=gateways),
+        engine=node.engine,
         membership=Membership.OUTSIDE,
     )
     del draft.nodes[node.id]

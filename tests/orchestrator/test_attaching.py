@@ -51,6 +51,9 @@ def test_way_out_follows_the_networks_that_are_left() -> None:
     made = container(state)
     assert (way_out(state), made.attachments, made.spec.networks, made.spec.aliases) == (None, (), ("none",), {})
     assert balancer(state, MANAGER, "over") is None
+    where = state.network_named("over")
+    assert where is not None
+    assert state.counters.taken[where.id] == {where.gateway}
     assert container(connect(state, "br")).spec.networks == ("br",)
 
 
