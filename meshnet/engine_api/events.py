@@ -1,18 +1,10 @@
-"""Who has told what and who listens: ``docker events``, with what the last 256 were for those who ask what has been."""
+"""Which events a client of ``docker events`` wants to hear of."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
-from meshnet.engine_api.notices import Notice, notices
-from meshnet.lab.engines import Engines
-from meshnet.model import ClusterState
-
-KEPT = 256
-"""How many past ones an engine remembers."""
+from meshnet.engine_api.notices import Notice
 
 FILTERS = frozenset(
     {
@@ -27,46 +19,6 @@ _BY_NAME = ("container", "network", "node", "service", "secret", "config", "volu
 Filters = Mapping[str, frozenset[str]]
 
 
-class EventHub:
-    """Every engine's events. It belongs to the event loop's thread, and follows the lab until ``close``."""
-
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
-        self._kept: dict[str, deque[Notice]] = {}
-        self._listening: dict[asyncio.Queue[Notice], str] = {}
-        self._unlisten = engines.listen(self._changed)
-
-    def close(self) -> None:
-        self._unlisten()
-
-    def tell(self, notice: Notice) -> None:
-        """Have a machine's listeners told, or every manager's."""
-        machines = [notice.machine] if notice.machine is not None else _managers(self._engines.state)
-        for machine in machines:
-            self._kept.setdefault(machine, deque(maxlen=KEPT)).append(notice)
-            for queue, listener in self._listening.items():
-                if listener == machine:
-                    queue.put_nowait(notice)
-
-    def past(self, machine: str, since: int) -> list[Notice]:
-        """What a machine's engine remembers from that instant on, oldest first."""
-        return [notice for notice in self._kept.get(machine, ()) if notice.time >= since]
-
-    @contextmanager
-    def listening(self, machine: str) -> Iterator[asyncio.Queue[Notice]]:
-        """What a machine's engine tells from now on."""
-        queue: asyncio.Queue[Notice] = asyncio.Queue()
-        self._listening[queue] = machine
-        try:
-            yield queue
-        finally:
-            del self._listening[queue]
-
-    def _changed(self, before: ClusterState, after: ClusterState) -> None:
-        for notice in notices(before, after):
-            self.tell(notice)
-
-
 def wanted(notice: Notice, filters: Filters) -> bool:
     """Whether ``filters`` let it through (moby daemon/events/filter.go)."""
     return (
@@ -78,10 +30,6 @@ def wanted(notice: Notice, filters: Filters) -> bool:
         and not filters.get("daemon")
         and all(_named(filters, kind, notice) for kind in _BY_NAME)
     )
-
-
-def _managers(state: ClusterState) -> list[str]:
-    return [node.name for node in state.nodes.values() if node.manages]
 
 
 def _exact(filters: Filters, key: str, value: str) -> bool:

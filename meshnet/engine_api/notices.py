@@ -6,7 +6,10 @@ program run in a container) is told by whoever did it.
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,9 +17,13 @@ from meshnet.engine_api.containers import residents
 from meshnet.engine_api.containers.residents import Resident
 from meshnet.engine_api.networks import endpoints
 from meshnet.engine_api.networks.endpoints import Endpoint
+from meshnet.lab.engines import Engines
 from meshnet.model import SECOND, ClusterState, ContainerId, Membership, Node, Service, ServiceMode, Task
 
 LOCAL, SWARM = "local", "swarm"
+KEPT = 256
+"""How many past ones an engine remembers."""
+
 _SIGTERM = "15"
 
 Key = TypeVar("Key")
@@ -58,6 +65,46 @@ def notices(before: ClusterState, after: ClusterState) -> list[Notice]:
     """What the engines have to tell of a step from ``before`` to ``after``, at the time of its last event."""
     time = after.events[-1].time if after.events else 0
     return [*_swarm(before, after, time), *_bridges(before, after, time), *_containers(before, after, time)]
+
+
+class Hub:
+    """Every engine's events. It belongs to the event loop's thread, and follows the lab until ``close``."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._kept: dict[str, deque[Notice]] = {}
+        self._listening: dict[asyncio.Queue[Notice], str] = {}
+        self._unlisten = engines.listen(self._changed)
+
+    def close(self) -> None:
+        self._unlisten()
+
+    def tell(self, notice: Notice) -> None:
+        """Have a machine's listeners told, or every manager's."""
+        machines = [notice.machine] if notice.machine is not None else _managers(self._engines.state)
+        for machine in machines:
+            self._kept.setdefault(machine, deque(maxlen=KEPT)).append(notice)
+            for queue, listener in self._listening.items():
+                if listener == machine:
+                    queue.put_nowait(notice)
+
+    def past(self, machine: str, since: int) -> list[Notice]:
+        """What a machine's engine remembers from that instant on, oldest first."""
+        return [notice for notice in self._kept.get(machine, ()) if notice.time >= since]
+
+    @contextmanager
+    def listening(self, machine: str) -> Iterator[asyncio.Queue[Notice]]:
+        """What a machine's engine tells from now on."""
+        queue: asyncio.Queue[Notice] = asyncio.Queue()
+        self._listening[queue] = machine
+        try:
+            yield queue
+        finally:
+            del self._listening[queue]
+
+    def _changed(self, before: ClusterState, after: ClusterState) -> None:
+        for notice in notices(before, after):
+            self.tell(notice)
 
 
 def about_container(resident: Resident, action: str, time: int, **further: str) -> Notice:
@@ -232,3 +279,7 @@ def _joint(resident: Resident, place: Endpoint, action: str, time: int) -> Notic
     driver = {"none": "null", "host": "host"}.get(place.network, "bridge" if place.gateway else "overlay")
     attributes = {"container": resident.id, "name": place.network, "type": driver}
     return Notice("network", action, place.network_id, attributes, LOCAL, time, resident.node.name)
+
+
+def _managers(state: ClusterState) -> list[str]:
+    return [node.name for node in state.nodes.values() if node.manages]
