@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from meshnet.errors import MachineError
-from meshnet.mesh import bridge, container, hostport, ingress, overlay, task, vip
+from meshnet.mesh import bridge, container, hostport, ingress, overlay, resolver, task, vip
 from meshnet.mesh.draft import Drafts
 from meshnet.mesh.view import NodeView
 
@@ -30,11 +30,10 @@ BUILT_IN: tuple[Renderer, ...] = (
     container.render,
     vip.render,
     hostport.render,
+    resolver.render,
 )
-"""In Docker's order of doing things: the daemon and its bridges, networks, ports, containers, balancing to them.
-
-The embedded resolver's chains belong after these. Docker inserts their jumps above all others, and their ports are
-drawn by the resolver, so they come from whoever runs one."""
+"""In Docker's order of doing things: the daemon and its bridges, networks, ports, containers, balancing to them; and at
+last the embedded resolver, whose rules Docker puts above all others."""
 
 
 def installed_renderers() -> tuple[Renderer, ...]:
