@@ -11,7 +11,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from meshnet.errors import Refusal, RefusedError
-from meshnet.model import EngineState, Membership, Node, NodeId, NodeRole, NodeStatus, Story, Swarm, TaskState
+from meshnet.model import EngineState, Membership, Node, NodeId, NodeRole, NodeStatus, Story, Swarm
 from meshnet.model.ids import swarm_id
 from meshnet.orchestrator import addresses, balancers, networks, nodes, subnets
 from meshnet.orchestrator.commands import InitSwarm, JoinSwarm, LeaveSwarm, RemoveNode, UpdateSwarm
@@ -87,24 +87,10 @@ def leave(draft: Draft, command: LeaveSwarm) -> str:
 
 
 def depart(draft: Draft, node: Node) -> None:
-    """Turn a member into the record of one that left; its machine goes on outside, under a new id."""
-    for task in list(draft.tasks.values()):
-        if task.node != node.id or task.ended:
-            continue
-        for attachment in task.attachments:
-            addresses.release(draft, draft.networks[attachment.network], attachment.address.ip)
-        draft.tasks[task.id] = replace(
-            task,
-            state=TaskState.SHUTDOWN,
-            desired=max(task.desired, TaskState.SHUTDOWN),
-            since=draft.now,
-            message="shutdown",
-            attachments=(),
-            pid=0,
-            stopping=False,
-            start_after=None,
-            drain_until=None,
-        )
+    """Turn a member into the record of one that left; its machine goes on outside, under a new id.
+
+    The managers hear no more of its tasks, which stay in their list as on any node that is down.
+    """
     _unplug(draft, node)
     balancers.vanish(draft, node.id)
     left = draft.nodes[node.id]

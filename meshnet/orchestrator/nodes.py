@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from meshnet.errors import Refusal, RefusedError
 from meshnet.model import Membership, Node, NodeRole, NodeStatus
+from meshnet.orchestrator import tasks
 from meshnet.orchestrator.commands import RemoveNode, UpdateNode
 from meshnet.orchestrator.draft import Draft
 
@@ -79,8 +80,9 @@ def removable(draft: Draft, command: RemoveNode) -> Node:
 
 
 def forget(draft: Draft, node: Node) -> None:
-    """Strike a record that left, with the history of the tasks it had."""
+    """Strike a record that left, with the tasks it had: what they held is free."""
     for task in list(draft.tasks.values()):
         if task.node == node.id:
+            tasks.release(draft, task.attachments)
             del draft.tasks[task.id]
     del draft.nodes[node.id]

@@ -18,9 +18,10 @@ from meshnet.model import (
     NodeStatus,
     StoredKind,
     StoredSpec,
+    TaskState,
 )
 from meshnet.model.node import INGRESS_SBOX
-from meshnet.orchestrator import CreateNetwork, step
+from meshnet.orchestrator import CreateNetwork, settled, step
 from meshnet.orchestrator.commands import CreateStored, InitSwarm, JoinSwarm, LeaveSwarm, UpdateSwarm
 from meshnet.orchestrator.forming import gather
 from tests.orchestrator.machines import alone, bridge, container, initialised, join, managed_by, node, refusal, running
@@ -160,13 +161,15 @@ def test_machine_that_left_joins_again_as_another_node() -> None:
     assert len([each for each in state.nodes.values() if each.name == WORKER1]) == 2
 
 
-def test_tasks_of_a_node_that_leaves_have_no_place_any_more() -> None:
-    state = run(swarm(), network("a"), service("web", 3, networks=["a"]), LeaveSwarm(WORKER1))
-    members = {each.id for each in state.nodes.values() if each.member}
-    assert {task.node for task in state.placed_tasks()} <= members
-    for where in state.networks.values():
-        held = {task.address_on(where.id) for task in state.tasks.values()} - {None}
-        assert {leg.ip for leg in held if leg} <= state.counters.taken[where.id]
+def test_tasks_of_a_node_that_leaves_have_others_in_their_place_and_stay_in_the_list() -> None:
+    before = run(swarm(), network("a"), service("web", 3, networks=["a"]))
+    gone = node(before, WORKER1).id
+    state = settled(step(before, LeaveSwarm(WORKER1)))
+    placed = list(state.placed_tasks())
+    assert len(placed) == 3
+    assert gone not in {task.node for task in placed}
+    (left,) = (task for task in state.tasks.values() if task.node == gone)
+    assert (left.state, left.desired) == (TaskState.RUNNING, TaskState.SHUTDOWN)
 
 
 def test_containers_of_a_node_that_leaves_lose_overlays_and_keep_the_rest() -> None:

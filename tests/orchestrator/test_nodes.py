@@ -99,4 +99,9 @@ def test_removed_node_takes_its_tasks_and_leaves_its_containers() -> None:
     id = node(state, WORKER1).id
     after = step(state, RemoveNode(WORKER1, force=True))
     assert id not in {task.node for task in after.tasks.values()}
+    where, made = after.network_named("a"), after.service_named("web")
+    assert where is not None and made is not None
+    held = {leg.ip for task in after.tasks.values() if (leg := task.address_on(where.id))}
+    held |= {each.attachments[where.id].ip for each in after.nodes.values() if where.id in each.attachments}
+    assert after.counters.taken[where.id] == held | {where.gateway, made.vips[where.id].ip}
     assert container(after, on=WORKER1).node == node(after, WORKER1).id
