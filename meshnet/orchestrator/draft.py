@@ -93,7 +93,7 @@ class Draft:
         return {key: self._stamp(before.get(key), each) for key, each in after.items()}
 
     def _stamp(self, before: Kept | None, after: Kept) -> Kept:
-        if before is not None and (before is after or before == after):
+        if before is not None and (before is after or before == _as_managers_see(before, after)):
             return after
         created = self.now if before is None else before.meta.created
         return replace(after, meta=Meta(self.version, created, self.now))
@@ -155,3 +155,10 @@ class Draft:
     def residents(self, node: NodeId) -> tuple[Resident, ...]:
         """Whatever has its place in a node's kernel: its tasks, then its containers outside services."""
         return (*self.tasks_on(node), *self.own_containers(node))
+
+
+def _as_managers_see(before: Kept, after: Kept) -> Kept:
+    """``after`` without what changed in a node's engine alone: the managers know nothing of it."""
+    if isinstance(before, Node) and isinstance(after, Node):
+        return replace(after, engine=before.engine)
+    return after

@@ -7,7 +7,7 @@ import pytest
 from meshnet.errors import Refusal
 from meshnet.model import Availability, Membership, NodeRole
 from meshnet.orchestrator import step
-from meshnet.orchestrator.commands import LeaveSwarm, RemoveNode, UpdateNode
+from meshnet.orchestrator.commands import LeaveSwarm, RemoveNode, Tick, UpdateNode
 from tests.orchestrator.machines import alone, changed, container, join, managed_by, node, refusal, running
 from tests.orchestrator.swarms import MANAGER, WORKER1, network, run, service, swarm
 
@@ -44,6 +44,16 @@ def test_node_seen_at_another_version_does_not_change() -> None:
     state = swarm()
     command = changed(state, WORKER1, version=node(state, WORKER1).meta.version + 1)
     assert refusal(state, command) == (Refusal.UNKNOWN, "update out of sequence")
+
+
+def test_version_is_the_managers_whatever_its_engine_does() -> None:
+    before = step(swarm(), Tick())
+    state = running(before, on=WORKER1)
+    assert node(state, WORKER1).engine != node(before, WORKER1).engine
+    assert node(state, WORKER1).meta == node(before, WORKER1).meta
+    seen = node(before, WORKER1).meta.version
+    state = step(state, changed(state, WORKER1, availability=Availability.PAUSE, version=seen))
+    assert node(state, WORKER1).meta.version == state.version
 
 
 @pytest.mark.parametrize("part", [slice(None), slice(0, 8)])
