@@ -1,19 +1,61 @@
-"""What every test run says first."""
+"""What every test run says first, and which tests make up which of its stages.
+
+Tests that need a kernel say so by the mark ``lab``. Of the others, those that take their time are ``thorough``: what
+draws its cases or lies in ``THOROUGH`` is marked here, and the few elsewhere that start a program say it themselves. The
+rest are the unit tests. scripts/test runs all three stages.
+"""
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
 from meshnet.errors import MachineError
 from meshnet.lab.deadlines import ANSWER, scaled
 
+HERE = Path(__file__).parent
+
+# What scripts/test and scripts/check ask for first.
+UNIT = "not lab and not thorough"
+
+# Where no unit tests are, since programs are started or cases drawn.
+THOROUGH = ("scripts", "lab/control", "engine_api/streams", "*_properties.py")
+
+
+def is_thorough(path: Path) -> bool:
+    """Whether all root-free tests of a file or folder are."""
+    inside = path.relative_to(HERE)
+    return any(fnmatch(str(each), pattern) for each in (inside, *inside.parents) for pattern in THOROUGH)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare the unit tests, of whose time half is imports, those of files that have none."""
+    return True if config.option.markexpr == UNIT and is_thorough(collection_path) else None
+
+
+def pytest_sessionstart() -> None:
+    gc.disable()  # since what collection makes stays
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    drawn = getattr(getattr(item, "function", None), "is_hypothesis_test", False)
+    if item.get_closest_marker("lab") is None and (drawn or is_thorough(item.path)):
+        item.add_marker("thorough")
+
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Name the kernel that labs run on, where any may be started."""
-    if config.option.markexpr == "not lab":
+    if config.option.markexpr in (UNIT, "thorough"):
         return None
     from meshnet.kernel.boot.choose import choose_kernel
 

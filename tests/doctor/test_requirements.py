@@ -152,6 +152,7 @@ def test_json_says_what_the_text_says() -> None:
     assert json.loads(as_json(diagnose(BARE)))["kernel"] is None
 
 
+@pytest.mark.thorough
 def test_doctor_takes_nothing_but_the_standard_library() -> None:
     """``-S`` hides every installed package, as before the first ``make setup``."""
     root = Path(__file__).parents[2]

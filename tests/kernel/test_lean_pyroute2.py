@@ -28,6 +28,7 @@ assert lean.rtmsg is pyroute2.netlink.rtnl.rtmsg.rtmsg
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("script", [LEAN, LEAN + AFTERWARDS, BEFORE], ids=["alone", "before", "after"])
 def test_with_and_without_the_rest(script: str) -> None:
     subprocess.run([sys.executable, "-c", script], check=True)

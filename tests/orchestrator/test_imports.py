@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = {"pydantic", "ruamel", "yaml", "typer", "rich", "scapy", "importlib.metadata", "hashlib", "asyncio", "json"}
 
 
+@pytest.mark.thorough
 def test_orchestrator_and_labs_model_import_nothing_heavy() -> None:
     program = "import meshnet.orchestrator, meshnet.model.lab_json, sys; print(*sys.modules)"
     before, after = (

@@ -72,12 +72,42 @@ def test_every_direct_dependency_is_pinned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "lab", "status"),
-    [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 5, 0), (5, 0, 0), (5, 5, 5), (5, 1, 1), (0, 4, 4)],
+    ("unit", "thorough", "lab", "status"),
+    [
+        (0, 0, 0, 0),
+        (1, 0, 0, 1),
+        (0, 1, 0, 1),
+        (0, 0, 1, 1),
+        (1, 1, 1, 1),
+        (0, 0, 4, 4),
+        (0, 4, 0, 4),
+        (0, 2, 1, 2),
+        (0, 5, 5, 0),
+        (5, 0, 5, 0),
+        (5, 5, 0, 0),
+        (5, 1, 5, 1),
+        (1, 5, 0, 1),
+        (5, 5, 1, 1),
+        (5, 5, 5, 5),
+    ],
 )
-def test_tests_hold_when_both_parts_do_and_one_ran_something(
-    machine: FakeMachine, unit: int, lab: int, status: int
+def test_tests_hold_when_every_stage_does_and_one_ran_something(
+    machine: FakeMachine, unit: int, thorough: int, lab: int, status: int
 ) -> None:
     """5 is pytest's way to say that there was no test to run."""
-    machine.play("pytest", f'case $* in *"not lab"*) exit {unit} ;; *) exit {lab} ;; esac')
+    answers = f'"-m lab"*) exit {lab} ;; *"-m thorough"*) exit {thorough} ;; *) exit {unit}'
+    machine.play("pytest", f"case $* in {answers} ;; esac")
     assert machine.run("scripts/test").returncode == status
+
+
+def test_every_test_is_in_one_stage_and_tests_without_root_are_in_check_too(machine: FakeMachine) -> None:
+    for tool in ("ruff", "mypy"):
+        machine.play(tool, "")
+    machine.play("pytest", 'echo "stage $*"')
+    expression = re.compile(r"^stage .*-m (.*?)(?: --dist.*|)$", re.MULTILINE)
+    rootless = ["not lab and not thorough", "thorough"]
+    assert expression.findall(machine.run("scripts/check").stdout) == rootless
+    assert [each.partition(" -n")[0] for each in expression.findall(machine.run("scripts/test").stdout)] == [
+        *rootless,
+        "lab",
+    ]

@@ -40,6 +40,7 @@ network.stop()
 NEEDED = ("mnexec", "ifconfig", "brctl", "ping")
 
 
+@pytest.mark.thorough
 def test_mn_loads_the_custom_file_from_anywhere(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(

@@ -149,6 +149,7 @@ def test_a_fabric_that_outgrows_its_addresses_is_refused() -> None:
         LeafSpineTopo(leaves=600, spines=60)
 
 
+@pytest.mark.thorough
 def test_importing_the_topologies_pulls_neither_setuptools_nor_the_node_classes() -> None:
     """Half a second in user-mode Linux."""
     heavy = {"setuptools", "distutils", "mininet.node", "asyncio", "importlib.metadata"}
