@@ -1,0 +1,10 @@
+"""The embedded resolver at 127.0.0.11 of every sandbox, and the name server outside the swarm that it asks.
+
+``names`` says what is answered, a pure function of the swarm's state; ``serving`` answers.
+"""
+
+from meshnet.lab.resolver.forwarding import Upstream
+from meshnet.lab.resolver.serving import Resolvers
+from meshnet.lab.resolver.upstream import NameServer
+
+__all__ = ["NameServer", "Resolvers", "Upstream"]
