@@ -1,4 +1,4 @@
-"""What a request asks: its query, its body, its client's version; and what an answer is made of."""
+"""What a request asks: its query and its body."""
 
 from __future__ import annotations
 
@@ -33,13 +33,6 @@ def number(request: web.Request, name: str) -> int | None:
         raise RefusedError(f'strconv.Atoi: parsing "{text}": invalid syntax') from error
 
 
-def version(request: web.Request) -> tuple[int, int]:
-    """The API version that the client speaks."""
-    first = request.path.split("/", 2)[1]
-    major, _, minor = first.removeprefix("v").partition(".")
-    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (1, 50)
-
-
 async def body(request: web.Request) -> dict[str, Any]:
     """A request's JSON object; nothing at all is an empty one. Raises ``RefusedError``."""
     data = await request.read()
@@ -69,12 +62,3 @@ def filters(request: web.Request, known: Collection[str]) -> Filters:
         if key not in known:
             raise RefusedError(f"invalid filter '{key}'")
     return {key: values for key, values in found.items() if values}
-
-
-def answer(value: object, status: int = 200) -> web.Response:
-    """JSON, by exactly the content type that clients compare with."""
-    return web.Response(body=json.dumps(value).encode(), status=status, headers={"Content-Type": "application/json"})
-
-
-def done(status: int = 204) -> web.Response:
-    return web.Response(status=status)

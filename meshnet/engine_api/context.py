@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from meshnet.engine_api.containers.programs import Execs
 from meshnet.engine_api.notices import Hub
 from meshnet.errors import Refusal, RefusedError
 from meshnet.lab.engines import Engines
@@ -23,11 +24,13 @@ NOT_A_MANAGER = (
 
 @dataclass(frozen=True)
 class Context:
-    """A node's engine: ``node`` is the machine's name, ``hub`` the lab's events."""
+    """A node's engine: ``node`` is the machine's name, ``hub`` the lab's events, ``execs`` the programs
+    started in its containers."""
 
     engines: Engines
     machine: str
     hub: Hub
+    execs: Execs = field(default_factory=Execs)
 
     @property
     def state(self) -> ClusterState:

@@ -56,7 +56,7 @@ Test = Callable[[Resident], bool]
 
 
 def _tests(state: ClusterState, there: Sequence[Resident], filters: Filters) -> Iterable[Test]:
-    made = {
+    made: dict[str, Callable[[frozenset[str]], Test]] = {
         "id": lambda values: lambda one: any(one.id.startswith(value) for value in values),
         "name": lambda values: _by_name(values),
         "status": lambda values: lambda one: one.status in values,
@@ -69,8 +69,8 @@ def _tests(state: ClusterState, there: Sequence[Resident], filters: Filters) -> 
         "isolation": lambda values: lambda one: "default" in values,
         "volume": lambda values: lambda one: False,
         "expose": lambda values: lambda one: any(_in(port, value) for port in exposed(one) for value in values),
-        "publish": lambda values: lambda one: any(
-            _in(f"{port.published}/{port.protocol}", value) for port in one.ports for value in values
+        "publish": lambda values: (
+            lambda one: any(_in(f"{port.published}/{port.protocol}", value) for port in one.ports for value in values)
         ),
         "before": lambda values: _than(there, values, older=True),
         "since": lambda values: _than(there, values, older=False),

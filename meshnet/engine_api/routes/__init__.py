@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from meshnet.engine_api.routes import system
+from meshnet.engine_api.containers import execs, output
+from meshnet.engine_api.containers import routes as containers
+from meshnet.engine_api.networks import routes as networks
+from meshnet.engine_api.routes import events, images, storage, system
 
-_MODULES = (system,)
+_MODULES = (system, containers, execs, output, networks, images, events, storage)
 
 
 def all_routes() -> list[web.RouteDef]:
