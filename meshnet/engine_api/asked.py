@@ -33,14 +33,24 @@ def number(request: web.Request, name: str) -> int | None:
         raise RefusedError(f'strconv.Atoi: parsing "{text}": invalid syntax') from error
 
 
-async def body(request: web.Request) -> dict[str, Any]:
-    """A request's JSON object; nothing at all is an empty one. Raises ``RefusedError``."""
+def version(request: web.Request) -> int:
+    """The version that an update was made for. Raises ``RefusedError`` where it isn't said."""
+    text = request.query.get("version", "")
+    if not text.isdecimal():
+        raise RefusedError(f"invalid version '{text}': strconv.ParseUint: parsing \"{text}\": invalid syntax")
+    return int(text)
+
+
+async def body(request: web.Request, *, needed: bool = False) -> dict[str, Any]:
+    """A request's JSON object; nothing at all is an empty one, unless one is ``needed``. Raises ``RefusedError``."""
     data = await request.read()
-    if not data:
+    if not data.strip():
+        if needed:
+            raise RefusedError("invalid JSON: got EOF while reading request body")
         return {}
     try:
         found = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RefusedError(f"invalid JSON: {error}") from error
     if not isinstance(found, dict):
         raise RefusedError("invalid JSON: an object is expected")
@@ -56,9 +66,18 @@ def filters(request: web.Request, known: Collection[str]) -> Filters:
             key: frozenset(str(value) for value in values if not isinstance(values, dict) or values[value])
             for key, values in given.items()
         }
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise RefusedError(f"invalid filter: {error}") from error
     for key in found:
         if key not in known:
             raise RefusedError(f"invalid filter '{key}'")
     return {key: values for key, values in found.items() if values}
+
+
+def labels_match(wanted: Collection[str], labels: Mapping[str, str]) -> bool:
+    """Whether ``labels`` has every one of ``KEY`` and ``KEY=VALUE``."""
+    for each in wanted:
+        key, equals, value = each.partition("=")
+        if key not in labels or (equals and labels[key] != value):
+            return False
+    return True

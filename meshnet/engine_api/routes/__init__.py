@@ -7,9 +7,9 @@ from aiohttp import web
 from meshnet.engine_api.containers import execs, output
 from meshnet.engine_api.containers import routes as containers
 from meshnet.engine_api.networks import routes as networks
-from meshnet.engine_api.routes import events, images, storage, system
+from meshnet.engine_api.routes import events, images, nodes, services, storage, stored, swarm, system, tasks
 
-_MODULES = (system, containers, execs, output, networks, images, events, storage)
+_MODULES = (system, swarm, nodes, services, tasks, stored, networks, containers, execs, output, images, events, storage)
 
 
 def all_routes() -> list[web.RouteDef]:
