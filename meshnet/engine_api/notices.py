@@ -115,8 +115,9 @@ def about_container(resident: Resident, action: str, time: int, **further: str) 
 
 def _swarm(before: ClusterState, after: ClusterState, time: int) -> Iterator[Notice]:
     for id, was, now in _changes(before.nodes, after.nodes):
-        if _known(was) or _known(now):
-            yield _notice("node", id, _known(was), _known(now), _node_attributes(_known(was), _known(now)), time)
+        known, known_now = _known(was), _known(now)
+        if _node_told(known) != _node_told(known_now):
+            yield _notice("node", id, known, known_now, _node_attributes(known, known_now), time)
     for network_id, was_network, network in _changes(before.networks, after.networks):
         name = (network or was_network).name  # type: ignore[union-attr]  # one of them is there
         yield _notice("network", network_id, was_network, network, {"name": name}, time)
@@ -154,6 +155,13 @@ def _changes(
 def _known(node: Node | None) -> Node | None:
     """A node that the managers have in their list."""
     return node if node is not None and node.membership is not Membership.OUTSIDE else None
+
+
+def _node_told(node: Node | None) -> object:
+    """What of a node the managers keep; the rest is its engine's own."""
+    if node is None:
+        return None
+    return node.spec_name or node.name, node.role, node.availability, node.labels, node.status, node.membership
 
 
 def _node_attributes(was: Node | None, now: Node | None) -> dict[str, str]:

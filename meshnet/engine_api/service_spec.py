@@ -38,7 +38,10 @@ _LAST_PORT = 65535
 
 
 def service_spec(state: ClusterState, body: Mapping[str, Any]) -> ServiceSpec:
-    """The spec that a client asks for. Raises ``HttpError`` and ``RefusedError`` in Docker's words."""
+    """The spec that a client asks for. Raises ``HttpError`` and ``RefusedError`` in Docker's words.
+
+    The digest that clients pin an image to is left out: there is one image of each name here, and lists show names.
+    """
     spec = Given(body, "ServiceSpec")
     task = spec.within("TaskTemplate")
     container = task.within("ContainerSpec")
@@ -51,7 +54,7 @@ def service_spec(state: ClusterState, body: Mapping[str, Any]) -> ServiceSpec:
     mode, replicas = _mode(spec.within("Mode"))
     return ServiceSpec(
         name=spec.text("Name"),
-        image=container.text("Image"),
+        image=container.text("Image").partition("@")[0],
         command=container.words("Command"),
         args=container.words("Args"),
         env=container.words("Env"),

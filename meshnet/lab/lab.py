@@ -21,11 +21,12 @@ from meshnet.lab.net.host import LabHost
 from meshnet.lab.net.net import LabNet
 from meshnet.lab.proxy import Proxies
 from meshnet.lab.report import status_of
+from meshnet.lab.resolver.name_service import NameService
 from meshnet.lab.running_engines import RunningEngines
 from meshnet.lab.workloads import Catalogue
 from meshnet.lab.workloads.task import Home
 from meshnet.mesh import proxies, render
-from meshnet.model import ClusterState, Container, Task, TaskState
+from meshnet.model import ClusterState, TaskState
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
 from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, step
@@ -33,6 +34,9 @@ from topo import registry
 
 Progress = Callable[[str], None]
 Result = TypeVar("Result")
+
+_RESOLV_CONF = Path("/run/meshnet/resolv.conf")
+"""Every node's ``/etc/resolv.conf``."""
 
 
 class Lab:
@@ -74,7 +78,7 @@ class Lab:
             self._kernel.adopt(NamespaceRef(machine.name), self.node(machine.name).interior.namespace)
         progress("placing the tasks")
         now = ControlLoop.now()
-        state = form_lab(self.spec)
+        state = form_lab(self.spec, now)
         for command in deploy(self.spec.stack):
             state = step(state, command, now)
         progress("building the mesh")
@@ -117,9 +121,11 @@ class Lab:
     async def prepare(self, state: ClusterState) -> None:
         """The control loop's: before the kernel follows, let go of what is going."""
         self._containers.prepare(state)
+        self._names.let_go(state)
 
     async def follow(self, state: ClusterState) -> None:
         """The control loop's: once the kernel has followed, start what is new."""
+        self._names.follow(state, self._kernel.namespaces)
         await self._containers.start(state, self._kernel.namespaces)
         for name, listening in self._proxies.items():
             await listening.follow(proxies(state, name))
@@ -127,7 +133,9 @@ class Lab:
     async def _start(self, state: ClusterState) -> None:
         """Let the loop run, and wait until it has followed what the swarm was asked for at first."""
         self.control = ControlLoop(state, self._apply, self)
-        self._containers = Containers(self._catalogue, self._home, _resolution, self.control.submit)
+        hosts = [self.node(name) for name in self.spec.hosts]
+        self._names = NameService(lambda: self.control.state, hosts, _RESOLV_CONF)
+        self._containers = Containers(self._catalogue, self._home, self._names.resolution, self.control.submit)
         self._proxies = {
             machine.name: Proxies(self.node(machine.name).interior.namespace.entered) for machine in self.spec.machines
         }
@@ -159,12 +167,6 @@ class Lab:
 
     def _unname(self, ref: NamespaceRef) -> None:
         netns_files.remove(self.node(ref.node).interior, ref.file)
-
-
-def _resolution(state: ClusterState, each: Task | Container) -> str:
-    """The embedded resolver's address."""
-    del state, each
-    return "nameserver 127.0.0.11\noptions ndots:0\n"
 
 
 def _under_way(state: ClusterState) -> bool:

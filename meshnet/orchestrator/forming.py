@@ -31,6 +31,7 @@ def form(
     explicit: Sequence[IPv4Network] = (),
     ingress_subnet: IPv4Network | None = None,
     story: Story | None = None,
+    now: int = 0,
 ) -> ClusterState:
     """The swarm that the first manager of ``machines`` makes and the others join, in their order.
 
@@ -41,7 +42,7 @@ def form(
     leader = next((machine.name for machine in machines if machine.role is NodeRole.MANAGER), None)
     if leader is None:
         raise InputError("a swarm needs a manager, and none of the machines is one")
-    draft = _gathered(seed, machines, reserved, explicit, story)
+    draft = _gathered(seed, machines, reserved, explicit, story, now)
     membership.init(draft, InitSwarm(leader), ingress_subnet=ingress_subnet)
     for machine in machines:
         if machine.name != leader:
@@ -58,16 +59,17 @@ def gather(
     *,
     reserved: Sequence[IPv4Network] = (),
     story: Story | None = None,
+    now: int = 0,
 ) -> ClusterState:
     """The machines, each with an engine and none in a swarm. Raises ``InputError`` with two of one name."""
-    draft = _gathered(seed, machines, reserved, (), story)
+    draft = _gathered(seed, machines, reserved, (), story, now)
     return draft.done(f"{', '.join(machine.name for machine in machines)} are up, and form no swarm yet")
 
 
-def form_lab(lab: LabSpec) -> ClusterState:
+def form_lab(lab: LabSpec, now: int = 0) -> ClusterState:
     """The swarm of a lab before its stack is deployed, or its machines where they form none by themselves."""
     if not lab.forms_swarm:
-        return gather(lab.seed, lab.machines, reserved=lab.underlay, story=lab.story)
+        return gather(lab.seed, lab.machines, reserved=lab.underlay, story=lab.story, now=now)
     return form(
         lab.seed,
         lab.machines,
@@ -75,6 +77,7 @@ def form_lab(lab: LabSpec) -> ClusterState:
         explicit=[network.subnet for network in lab.stack.networks if network.subnet is not None],
         ingress_subnet=lab.ingress,
         story=lab.story,
+        now=now,
     )
 
 
@@ -84,10 +87,12 @@ def _gathered(
     reserved: Sequence[IPv4Network],
     explicit: Sequence[IPv4Network],
     story: Story | None,
+    now: int,
 ) -> Draft:
     if len({machine.name for machine in machines}) < len(machines):
         raise InputError("two machines of a swarm cannot have the same name")
-    draft = Draft(ClusterState(Counters(seed, reserved_subnets=tuple(reserved)), version=-1, story=story or Story()))
+    empty = ClusterState(Counters(seed, reserved_subnets=tuple(reserved)), version=-1, story=story or Story())
+    draft = Draft(empty, now)
     for machine in machines:
         node = _node(draft, machine, (*reserved, *explicit))
         draft.nodes[node.id] = node

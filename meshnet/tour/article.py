@@ -11,7 +11,35 @@ _ALL = rf"(all|0) -- {_ANY} {_ANY}"  # newer iptables print protocols as numbers
 
 STEPS: tuple[Step, ...] = (
     Step(
-        "Two tasks of whoami run: one on swarm-manager, one on swarm-worker2. Asked on swarm-manager, they take turns.",
+        "A swarm with two services: whoami, published on port 8000, and client, to look out from.",
+        "swarm-manager",
+        ("docker service ls",),
+        (
+            shows(r"^h5wlczp85sw5 client replicated 1/1 busybox:1\.28\.3", "the service client"),
+            shows(r"^9i6wz6cg4koc whoami replicated 3/3 jwilder/whoami:latest \*:8000->8000/tcp", "the service whoami"),
+        ),
+    ),
+    Step(
+        "whoami gets by with two tasks.",
+        "swarm-manager",
+        ("docker service scale whoami=2",),
+        (
+            shows(r"^whoami scaled to 2$", "the new scale"),
+            shows(r"^overall progress: 2 out of 2 tasks", "the progress"),
+            shows(r"Service (whoami )?converged", "the end of it"),
+        ),
+    ),
+    Step(
+        "One of them runs on swarm-manager, one on swarm-worker2.",
+        "swarm-manager",
+        ("docker service ps whoami",),
+        (
+            shows(r"^6hhuf528spdw whoami\.1 jwilder/whoami:latest swarm-manager Running Running", "whoami.1"),
+            shows(r"^9idgk9jbrlcm whoami\.3 jwilder/whoami:latest swarm-worker2 Running Running", "whoami.3"),
+        ),
+    ),
+    Step(
+        "Asked on swarm-manager, they take turns.",
         "swarm-manager",
         ("curl 127.0.0.1:8000", "curl 127.0.0.1:8000"),
         (shows(WHOAMI, "a container's id"), differs(2, "container ids")),
@@ -48,6 +76,27 @@ STEPS: tuple[Step, ...] = (
         "swarm-worker1",
         ("brctl show",),
         (shows(r"^docker_gwbridge 8000\.0242[0-9a-f]{8} no veth[0-9a-f]{7}$", "docker_gwbridge with a veth"),),
+    ),
+    Step(
+        "Docker calls it a network, of this node alone.",
+        "swarm-worker1",
+        ("docker network ls",),
+        (
+            shows(r"^[0-9a-f]{12} docker_gwbridge bridge local$", "docker_gwbridge"),
+            shows(r"^uz1kgf9j6m48 ingress overlay swarm$", "the ingress network"),
+            shows(r"^[0-9a-f]{12} host host local$", "the host's own"),
+        ),
+    ),
+    Step(
+        "One of its containers is ingress-sbox, which has 172.19.0.2: there the rule sends requests.",
+        "swarm-worker1",
+        ("docker network inspect docker_gwbridge",),
+        (
+            shows(r'^"Subnet": "172\.19\.0\.0/16",', "its subnet"),
+            shows(r'^"Name": "gateway_ingress-sbox",', "the gateway endpoint of ingress_sbox"),
+            shows(r'^"IPv4Address": "172\.19\.0\.2/16",', "its address"),
+            shows(r'^"com\.docker\.network\.bridge\.enable_icc": "false",', "that neighbours don't reach each other"),
+        ),
     ),
     Step(
         "The namespaces Docker made on this node:",
@@ -95,9 +144,20 @@ STEPS: tuple[Step, ...] = (
         shell=_SBOX,
     ),
     Step(
-        "10.255.0.5 is whoami on swarm-manager. Its engine is older: the VIPs are on the task's lo.",
+        "Whose address is 10.255.0.5? On swarm-manager a container of whoami runs ...",
         "swarm-manager",
-        ("sudo nsenter --net=/var/run/docker/netns/{sandbox:whoami.1} ip a",),
+        ("docker ps",),
+        (
+            shows(
+                r'^cc9f97cc5056 jwilder/whoami:latest "/app/http" .* 8000/tcp whoami\.1\.6hhuf528spdw9j9pla7l3tv3t$',
+                "whoami's container",
+            ),
+        ),
+    ),
+    Step(
+        "... and has it. Its engine is older: the VIPs are on the container's lo.",
+        "swarm-manager",
+        ("docker exec cc9 ip a",),
         (
             shows(r"inet 10\.255\.0\.168/32 brd 10\.255\.0\.168 scope global lo", "the ingress VIP on lo"),
             shows(r"inet 10\.0\.2\.5/32 brd 10\.0\.2\.5 scope global lo", "the VIP on my-demo on lo"),
@@ -107,9 +167,20 @@ STEPS: tuple[Step, ...] = (
         ),
     ),
     Step(
-        "10.255.0.7 is whoami on swarm-worker2.",
+        "On swarm-worker2 run another one of whoami, and client.",
         "swarm-worker2",
-        ("sudo nsenter --net=/var/run/docker/netns/{sandbox:whoami.3} ip a",),
+        ("docker container ls",),
+        (
+            shows(
+                r"^f47e05019fd9 jwilder/whoami:latest .* whoami\.3\.9idgk9jbrlcm3ufvkmbmvv2t8$", "whoami's container"
+            ),
+            shows(r"^633ddfc082b9 busybox:1\.28\.3 \"sh -c .* client\.1\.3iv3gworpyr5vdo0h9eortlw0$", "client's"),
+        ),
+    ),
+    Step(
+        "10.255.0.7 is this whoami's.",
+        "swarm-worker2",
+        ("docker exec -it f47 ip a",),
         (
             shows(r"inet 10\.255\.0\.168/32 brd 10\.255\.0\.168 scope global lo", "the ingress VIP on lo"),
             shows(r"inet 10\.0\.2\.5/32 brd 10\.0\.2\.5 scope global lo", "the VIP on my-demo on lo"),
@@ -132,17 +203,24 @@ STEPS: tuple[Step, ...] = (
         (shows(WHOAMI, "a container's id"), alternates("two container ids")),
     ),
     Step(
-        "Within my-demo, the client's task reaches a task on another node directly, across VXLAN ...",
+        "Within my-demo, client reaches a task on another node directly, across VXLAN ...",
         "swarm-worker2",
-        ("curl 10.0.2.7:8000", "ping -c 1 10.0.2.7"),
-        (shows("I'm cc9f97cc5056", "whoami on swarm-manager"), shows("1 received", "an answer to ping")),
-        shell="sudo nsenter --net=/var/run/docker/netns/{sandbox:client.1}",
+        ("docker exec 633 wget -qO- 10.0.2.7:8000", "docker exec 633 ping -c 1 10.0.2.7"),
+        (
+            shows("I'm cc9f97cc5056", "whoami on swarm-manager"),
+            shows("1 (packets )?received", "an answer to ping"),
+        ),
     ),
     Step(
-        "... and the service by its VIP, in turn.",
+        "... the service by its VIP, in turn ...",
         "swarm-worker2",
-        ("curl 10.0.2.5:8000",) * 4,
+        ("docker exec 633 wget -qO- 10.0.2.5:8000",) * 4,
         (shows(WHOAMI, "a container's id"), alternates("two container ids")),
-        shell="sudo nsenter --net=/var/run/docker/netns/{sandbox:client.1}",
+    ),
+    Step(
+        "... and by its name, which Docker's own resolver knows.",
+        "swarm-worker2",
+        ("docker exec 633 nslookup whoami", "docker exec 633 wget -qO- whoami:8000"),
+        (shows(r"10\.0\.2\.5", "the VIP"), shows(WHOAMI, "a container's id")),
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import signal
 
 from aiohttp import web
@@ -12,6 +14,7 @@ from meshnet.engine_api.containers import choosing, following, residents, views
 from meshnet.engine_api.containers.requests import container_spec
 from meshnet.engine_api.containers.residents import Resident
 from meshnet.engine_api.context import Context, context_of
+from meshnet.engine_api.instants import NEVER
 from meshnet.engine_api.notices import about_container
 from meshnet.errors import Refusal, RefusedError
 from meshnet.lab.containers import signal_number
@@ -231,6 +234,18 @@ def refused(why: str) -> Handler:
     return refuse
 
 
+async def any_folder(request: web.Request) -> web.Response:
+    """``docker cp`` asks first what the goal is, and takes a refusal for a file that isn't there: it is to see the one
+    that says why."""
+    resident_of(request)
+    told = {"name": request.query.get("path", "/"), "size": 0, "mode": _FOLDER, "mtime": NEVER, "linkTarget": ""}
+    stat = base64.b64encode(json.dumps(told).encode()).decode()
+    return web.Response(headers={"X-Docker-Container-Path-Stat": stat})
+
+
+_FOLDER = 1 << 31 | 0o755
+"""A folder's mode, as Go writes it."""
+
 _NO_FILES = "a lab's containers have no file system of their own: nothing can be copied, exported or compared"
 
 
@@ -255,7 +270,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{name}/update", refused("a lab's containers have no limits that could be updated")),
         web.get(f"{name}/changes", refused(_NO_FILES)),
         web.get(f"{name}/export", refused(_NO_FILES)),
-        web.get(f"{name}/archive", refused(_NO_FILES)),
-        web.head(f"{name}/archive", refused(_NO_FILES)),
+        web.get(f"{name}/archive", refused(_NO_FILES), allow_head=False),
+        web.head(f"{name}/archive", any_folder),
         web.put(f"{name}/archive", refused(_NO_FILES)),
     ]

@@ -28,7 +28,7 @@ def summary(state: ClusterState, node: Node, network: Seen) -> Json:
     return {
         "Name": network.name,
         "Id": network.id,
-        "Created": written(network.created or _made(node)),
+        "Created": written(network.created or _made(state)),
         "Scope": network.scope,
         "Driver": network.driver,
         "EnableIPv4": True,
@@ -70,9 +70,9 @@ def peer_name(node: Node) -> str:
     return short_id(derived_id("gossip", node.id))
 
 
-def _made(node: Node) -> int:
-    """An engine makes its own networks when it starts; there is no earlier instant known of it."""
-    return node.meta.created
+def _made(state: ClusterState) -> int:
+    """An engine makes its own networks when it starts; of that, no instant is known but the swarm's first."""
+    return state.swarm.meta.created if state.swarm is not None else 0
 
 
 def _pools(network: Seen) -> list[Json]:

@@ -7,9 +7,23 @@ from aiohttp import web
 from meshnet.engine_api.containers import execs, output
 from meshnet.engine_api.containers import routes as containers
 from meshnet.engine_api.networks import routes as networks
-from meshnet.engine_api.routes import events, images, nodes, services, storage, stored, swarm, system, tasks
+from meshnet.engine_api.routes import (
+    distribution,
+    events,
+    images,
+    nodes,
+    services,
+    storage,
+    stored,
+    swarm,
+    system,
+    tasks,
+)
 
-_MODULES = (system, swarm, nodes, services, tasks, stored, networks, containers, execs, output, images, events, storage)
+_MODULES = (
+    *(system, swarm, nodes, services, tasks, stored, distribution),
+    *(networks, containers, execs, output, images, events, storage),
+)
 
 
 def all_routes() -> list[web.RouteDef]:

@@ -31,7 +31,6 @@ class Console:
         """A process is about to speak."""
         self.log.closed = False
         self._over.clear()
-        self._input = asyncio.Queue(maxsize=1)
 
     def joined(self, program: Program) -> None:
         """The process has started, on a terminal that may change its size."""
@@ -40,6 +39,7 @@ class Console:
     def end(self) -> None:
         """It has ended, and all it said is here."""
         self._program = None
+        self._input = asyncio.Queue(maxsize=1)  # what is typed before it starts again is for the next
         self.log.close()
         self._over.set()
 
