@@ -1,8 +1,8 @@
 """What every test run says first, and which tests make up which of its stages.
 
 Tests that need a kernel say so by the mark ``lab``. Of the others, those that take their time are ``thorough``: what
-draws its cases or lies in ``THOROUGH`` is marked here, and the few elsewhere that start a program say it themselves. The
-rest are the unit tests. scripts/test runs all three stages.
+draws its cases or lies in ``THOROUGH`` is marked here, and the few elsewhere that start a program or wait say it
+themselves. The rest are the unit tests. scripts/test runs all three stages.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import gc
 import time
 from collections.abc import Callable
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,14 @@ from meshnet.lab.deadlines import ANSWER, scaled
 
 HERE = Path(__file__).parent
 
-# What scripts/test and scripts/check ask for first.
+# What scripts/unit-tests asks for.
 UNIT = "not lab and not thorough"
 
 # Where no unit tests are, since programs are started or cases drawn.
 THOROUGH = ("scripts", "lab/control", "engine_api/streams", "*_properties.py")
 
 
+@cache
 def is_thorough(path: Path) -> bool:
     """Whether all root-free tests of a file or folder are."""
     inside = path.relative_to(HERE)

@@ -48,7 +48,8 @@ def test_every_command_shown_exists_with_the_options_shown(help_of: Callable[[st
         if words[1] in ("COMMAND", "--version"):
             continue
         name = words[1]
-        texts.setdefault(name, help_of(name))
+        if name not in texts:
+            texts[name] = help_of(name)
         for option in re.findall(r"--[a-z]+", " ".join(words)):
             assert option == "--help" or option in texts[name], f"{page}: {text}: no option {option}"
 

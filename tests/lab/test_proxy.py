@@ -88,6 +88,7 @@ def test_end_of_what_is_said_is_passed_on_and_the_answer_still_comes_back() -> N
     played(scene())
 
 
+@pytest.mark.thorough
 def test_nothing_is_taken_that_the_container_does_not_take() -> None:
     async def scene() -> None:
         listens = asyncio.Event()

@@ -100,14 +100,33 @@ def test_tests_hold_when_every_stage_does_and_one_ran_something(
     assert machine.run("scripts/test").returncode == status
 
 
-def test_every_test_is_in_one_stage_and_tests_without_root_are_in_check_too(machine: FakeMachine) -> None:
+@pytest.mark.parametrize(("faces", "others", "status"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 2, 1), (0, 5, 5)])
+def test_unit_tests_hold_when_both_halves_do(machine: FakeMachine, faces: int, others: int, status: int) -> None:
+    machine.play("pytest", f"case $* in *--ignore*) echo others; exit {others} ;; *) echo faces; exit {faces} ;; esac")
+    done = machine.run("scripts/unit-tests")
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (status, ["faces", "others"])
+
+
+def test_halves_of_the_unit_tests_are_all_of_them(machine: FakeMachine) -> None:
+    machine.play("pytest", 'echo "$*"')
+    _, faces, others = machine.run("scripts/unit-tests").stdout.splitlines()
+    folders = re.findall(r" (tests/\S+)", faces)
+    assert folders and re.findall(r"--ignore=(\S+)", others) == folders
+    assert re.sub(r" tests/\S+", "", faces) == re.sub(r" --ignore=\S+", "", others).rstrip()
+    assert all((PROJECT / folder).is_dir() for folder in folders)
+
+
+def test_every_stage_is_run_and_the_ones_without_root_by_check_too(machine: FakeMachine) -> None:
     for tool in ("ruff", "mypy"):
         machine.play(tool, "")
-    machine.play("pytest", 'echo "stage $*"')
-    expression = re.compile(r"^stage .*-m (.*?)(?: --dist.*|)$", re.MULTILINE)
-    rootless = ["not lab and not thorough", "thorough"]
-    assert expression.findall(machine.run("scripts/check").stdout) == rootless
-    assert [each.partition(" -n")[0] for each in expression.findall(machine.run("scripts/test").stdout)] == [
-        *rootless,
-        "lab",
-    ]
+    machine.play("pytest", 'echo "pytest -m $*"')
+
+    def stages(script: str, *arguments: str) -> list[str]:
+        said = machine.run(script, *arguments).stdout
+        marks = "not lab and not thorough|thorough|lab"
+        return re.findall(rf"^pytest .*-m ({marks})(?= -| tests/|$)", said, re.MULTILINE)
+
+    halves = ["not lab and not thorough"] * 2
+    assert stages("scripts/check") == [*halves, "thorough"]
+    assert stages("scripts/test") == [*halves, "thorough", "lab"]
+    assert stages("scripts/test", "-x") == [halves[0], "thorough", "lab"]
