@@ -187,19 +187,27 @@ def _take_up(draft: Draft, service: Service, dirty: list[Slot]) -> None:
             continue
         begun.add(slot.key)
         if any(not _is_dirty(draft, service, task) for task in slot.wanted):
+            _make_way(draft, service, slot)
             continue
         made[_replace(draft, service, slot, config.order).id] = None
         free -= 1
     draft.services[service.id] = replace(service, rollout=replace(rollout, made=made, begun=frozenset(begun)))
 
 
-def _replace(draft: Draft, service: Service, slot: Slot, order: UpdateOrder) -> Task:
-    """A new task in place of a slot's; ``start-first`` leaves the old until it runs."""
-    if order is UpdateOrder.START_FIRST:
-        return tasks.make(draft, service, slot.key)
+def _make_way(draft: Draft, service: Service, slot: Slot) -> None:
+    """The task to come is there already, from an update before this one: the others go."""
     for task in slot.wanted:
-        tasks.want(draft, task, TaskState.SHUTDOWN)
-    return tasks.make(draft, service, slot.key, desired=TaskState.READY)
+        if _is_dirty(draft, service, task):
+            tasks.want(draft, task, TaskState.SHUTDOWN)
+
+
+def _replace(draft: Draft, service: Service, slot: Slot, order: UpdateOrder) -> Task:
+    """A new task in place of a slot's; ``start-first`` leaves an old one that runs until the new one does."""
+    start_first = order is UpdateOrder.START_FIRST
+    for task in slot.wanted:
+        if not start_first or task.state is not TaskState.RUNNING:
+            tasks.want(draft, task, TaskState.SHUTDOWN)
+    return tasks.make(draft, service, slot.key, desired=TaskState.RUNNING if start_first else TaskState.READY)
 
 
 def _conclude(draft: Draft, service: Service) -> None:
