@@ -44,6 +44,29 @@ class Given:
                 raise self._wrong(key, item, "an object")
             yield Given(item, f"{self._path}.{key}")
 
+    def objects(self, key: str) -> dict[str, Given]:
+        """A mapping of strings to objects, whose own keys are as they are; what is null is an empty one."""
+        found = {}
+        for name, item in self._get(key, dict, {}).items():
+            if item is not None and not isinstance(item, dict):
+                raise self._wrong(key, item, "object")
+            found[name] = Given(item or {}, f"{self._path}.{key}")
+        return found
+
+    def lists(self, key: str) -> dict[str, list[Given]]:
+        """A mapping of strings to lists of objects."""
+        values = self._get(key, dict, {})
+        return {name: list(Given({name: items}, f"{self._path}.{key}").each(name)) for name, items in values.items()}
+
+    def line(self, key: str) -> tuple[str, ...]:
+        """A command line: its words, or one alone."""
+        _, value = self._values.get(key.lower(), (key, []))
+        return (value,) if isinstance(value, str) else self.words(key)
+
+    def has(self, key: str) -> bool:
+        """Whether what is at ``key`` says anything."""
+        return says(self._values.get(key.lower(), (key, None))[1])
+
     def text(self, key: str, default: str = "") -> str:
         return str(self._get(key, str, default))
 
@@ -69,6 +92,14 @@ class Given:
         for item in values:
             if not isinstance(item, str):
                 raise self._wrong(key, item, "string")
+        return tuple(values)
+
+    def numbers(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers."""
+        values = self._get(key, list, [])
+        for item in values:
+            if not isinstance(item, int) or isinstance(item, bool):
+                raise self._wrong(key, item, "uint")
         return tuple(values)
 
     def names(self, key: str) -> dict[str, str]:

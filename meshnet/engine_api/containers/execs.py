@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
-from typing import Any
 
 from aiohttp import web
 
@@ -16,33 +14,34 @@ from meshnet.engine_api.containers import choosing, residents
 from meshnet.engine_api.containers.programs import Exec
 from meshnet.engine_api.containers.residents import Resident
 from meshnet.engine_api.context import Context, context_of
+from meshnet.engine_api.given import Given
 from meshnet.engine_api.notices import about_container
 from meshnet.engine_api.streams import HijackedResponse, media_type, run_attached, run_detached, takeover
 from meshnet.errors import Refusal, RefusedError
 from meshnet.lab.programs import FailedStart, Program
 from meshnet.lab.workloads.entering import ContainerProgram
 
+_LARGEST = 65535
+"""Rows or columns: the kernel has 16 bits for either."""
+
 
 async def create(request: web.Request) -> web.Response:
     context = context_of(request)
     there = residents.on(context.state, context.node.id, context.engines.catalogue)
     one = choosing.find(there, request.match_info["name"])
-    asked = await body(request)
-    command = asked.get("Cmd") or []
-    argv = (command,) if isinstance(command, str) else tuple(str(word) for word in command)
+    asked = Given(await body(request, needed=True), "ExecOptions")
+    argv = asked.line("Cmd")
     if not argv:
         raise RefusedError("No exec command specified")
     _check_running(one)
     made = Exec(
         id=secrets.token_hex(32),
         container=one.id,
-        program=ContainerProgram(
-            argv, _environment(asked), str(asked.get("WorkingDir") or "/"), bool(asked.get("Tty"))
-        ),
-        stdin=bool(asked.get("AttachStdin")),
-        stdout=bool(asked.get("AttachStdout")),
-        stderr=bool(asked.get("AttachStderr")),
-        user=str(asked.get("User") or ""),
+        program=ContainerProgram(argv, _environment(asked), asked.text("WorkingDir") or "/", asked.flag("Tty")),
+        stdin=asked.flag("AttachStdin"),
+        stdout=asked.flag("AttachStdout"),
+        stderr=asked.flag("AttachStderr"),
+        user=asked.text("User"),
         size=_size(asked),
     )
     context_of(request).execs.add(made)
@@ -52,7 +51,7 @@ async def create(request: web.Request) -> web.Response:
 
 async def start(request: web.Request) -> web.StreamResponse:
     context, made = context_of(request), context_of(request).execs.find(request.match_info["id"])
-    asked = await body(request)
+    asked = Given(await body(request), "ExecStartOptions")
     there = residents.on(context.state, context.node.id, context.engines.catalogue)
     one = choosing.find(there, made.container)
     if made.started:
@@ -60,7 +59,7 @@ async def start(request: web.Request) -> web.StreamResponse:
     _check_running(one)
     made.started = True
     made.size = _size(asked) or made.size
-    run = _detached if asked.get("Detach") else _attached
+    run = _detached if asked.flag("Detach") else _attached
     return await run(request, context, one, made)
 
 
@@ -120,8 +119,16 @@ async def resize(request: web.Request) -> web.Response:
     made = context_of(request).execs.find(request.match_info["id"])
     if made.running is None:
         raise RefusedError("exec process is not started")
-    made.running.resize(number(request, "h") or 0, number(request, "w") or 0)
+    made.running.resize(*terminal_size(request))
     return nothing(200)
+
+
+def terminal_size(request: web.Request) -> tuple[int, int]:
+    """Rows and columns of a query. Raises ``RefusedError``."""
+    rows, columns = number(request, "h") or 0, number(request, "w") or 0
+    if not (0 <= rows <= _LARGEST and 0 <= columns <= _LARGEST):
+        raise RefusedError(f"a terminal has up to {_LARGEST} rows and columns")
+    return rows, columns
 
 
 def routes() -> list[web.RouteDef]:
@@ -138,16 +145,14 @@ def _check_running(one: Resident) -> None:
         raise RefusedError(f"container {one.id} is not running", Refusal.ALREADY_EXISTS)
 
 
-def _environment(asked: Mapping[str, Any]) -> dict[str, str]:
-    return dict(str(one).split("=", 1) for one in asked.get("Env") or () if "=" in str(one))
+def _environment(asked: Given) -> dict[str, str]:
+    return dict(one.split("=", 1) for one in asked.words("Env") if "=" in one)
 
 
-def _size(asked: Mapping[str, Any]) -> tuple[int, int] | None:
+def _size(asked: Given) -> tuple[int, int] | None:
     """A terminal's rows and columns, where the client says them."""
-    size = asked.get("ConsoleSize")
-    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(each, int) and each > 0 for each in size):
-        return None
-    return size[0], size[1]
+    size = asked.numbers("ConsoleSize")
+    return (size[0], size[1]) if len(size) == 2 and all(0 < each <= _LARGEST for each in size) else None
 
 
 def _started(context: Context, one: Resident, made: Exec, program: Program) -> None:

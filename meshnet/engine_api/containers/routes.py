@@ -11,9 +11,11 @@ from aiohttp import web
 from meshnet.engine_api.answers import Handler, as_json, nothing
 from meshnet.engine_api.asked import body, filters, flag, number
 from meshnet.engine_api.containers import choosing, following, residents, views
+from meshnet.engine_api.containers.execs import terminal_size
 from meshnet.engine_api.containers.requests import container_spec
 from meshnet.engine_api.containers.residents import Resident
 from meshnet.engine_api.context import Context, context_of
+from meshnet.engine_api.given import Given
 from meshnet.engine_api.instants import NEVER
 from meshnet.engine_api.notices import about_container
 from meshnet.errors import Refusal, RefusedError
@@ -54,7 +56,7 @@ async def inspect(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     context = context_of(request)
     name = request.query.get("name", "").removeprefix("/")
-    spec, warnings = container_spec(name, await body(request), context.engines.catalogue)
+    spec, warnings = container_spec(name, Given(await body(request, needed=True), "Config"), context.engines.catalogue)
     before = context.state.containers
     after = context.engines.submit(CreateContainer(context.machine, spec)).containers
     made = next(id for id in after if id not in before)
@@ -207,7 +209,7 @@ async def top(request: web.Request) -> web.Response:
 
 async def resize(request: web.Request) -> web.Response:
     context, one = context_of(request), resident_of(request)
-    context.engines.resize(one.id, number(request, "h") or 0, number(request, "w") or 0)
+    context.engines.resize(one.id, *terminal_size(request))
     return nothing(200)
 
 

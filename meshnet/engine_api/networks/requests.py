@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
 
+from meshnet.engine_api.given import Given
 from meshnet.errors import Refusal, RefusedError
 from meshnet.model import NetworkSpec
 
@@ -13,61 +12,55 @@ ON_WORKER = "Cannot create a multi-host network from a worker node. Please creat
 DRIVERS = ("overlay", "bridge")
 
 
-def driver(body: Mapping[str, Any]) -> str:
+def driver(body: Given) -> str:
     """The driver asked for: ``overlay`` or ``bridge``. Raises ``RefusedError`` for another."""
-    name = body.get("Driver") or "bridge"
+    name = body.text("Driver") or "bridge"
     if name in DRIVERS:
-        return str(name)
+        return name
     if name in ("host", "null"):
-        raise RefusedError(
-            f"only one instance of {name!r} network is allowed".replace("'", '"'), Refusal.PERMISSION_DENIED
-        )
+        raise RefusedError(f'only one instance of "{name}" network is allowed', Refusal.PERMISSION_DENIED)
     if name in ("macvlan", "ipvlan"):
         raise RefusedError(f"networks of the driver {name} are not available here", Refusal.UNIMPLEMENTED)
     raise RefusedError(f'could not find a plugin by name "{name}": plugin "{name}" not found', Refusal.NOT_FOUND)
 
 
-def network_spec(body: Mapping[str, Any]) -> NetworkSpec:
+def network_spec(body: Given) -> NetworkSpec:
     """A body of ``POST /networks/create``. Raises ``RefusedError`` for what there is not here."""
-    name = body.get("Name") or ""
-    if not name:
+    name = body.text("Name")
+    if not name.strip():
         raise RefusedError("network name cannot be empty")
-    if body.get("EnableIPv6"):
+    if body.flag("EnableIPv6"):
         raise RefusedError("IPv6 networks are not available here", Refusal.UNIMPLEMENTED)
-    if body.get("ConfigOnly") or (body.get("ConfigFrom") or {}).get("Network"):
+    if body.flag("ConfigOnly") or body.within("ConfigFrom").text("Network"):
         raise RefusedError("configuration networks are not available here", Refusal.UNIMPLEMENTED)
-    subnet, gateway = _pool(body.get("IPAM") or {})
+    subnet, gateway = _pool(body.within("IPAM"))
     return NetworkSpec(
-        name=str(name),
+        name=name,
         subnet=subnet,
         gateway=gateway,
-        options=_words(body.get("Options")),
-        labels=_words(body.get("Labels")),
-        attachable=bool(body.get("Attachable")),
-        internal=bool(body.get("Internal")),
-        ingress=bool(body.get("Ingress")),
+        options=body.names("Options"),
+        labels=body.names("Labels"),
+        attachable=body.flag("Attachable"),
+        internal=body.flag("Internal"),
+        ingress=body.flag("Ingress"),
     )
 
 
-def _words(given: Any) -> dict[str, str]:
-    return {str(key): "" if value is None else str(value) for key, value in (given or {}).items()}
-
-
-def _pool(ipam: Mapping[str, Any]) -> tuple[IPv4Network | None, IPv4Address | None]:
-    driver_name = ipam.get("Driver") or "default"
+def _pool(ipam: Given) -> tuple[IPv4Network | None, IPv4Address | None]:
+    driver_name = ipam.text("Driver") or "default"
     if driver_name != "default":
         raise RefusedError(f'could not find an IPAM driver by name "{driver_name}"', Refusal.NOT_FOUND)
-    pools = [pool for pool in ipam.get("Config") or [] if pool]
+    pools = list(ipam.each("Config"))
     if len(pools) > 1:
         raise RefusedError("a network has one subnet here", Refusal.UNIMPLEMENTED)
     if not pools:
         return None, None
     pool = pools[0]
-    if pool.get("IPRange"):
+    if pool.text("IPRange"):
         raise RefusedError("a network gives addresses of its whole subnet here: no ip-range", Refusal.UNIMPLEMENTED)
-    if pool.get("AuxiliaryAddresses") or pool.get("AuxAddress"):
+    if pool.has("AuxiliaryAddresses") or pool.has("AuxAddress"):
         raise RefusedError("a network keeps no auxiliary addresses here", Refusal.UNIMPLEMENTED)
-    return _subnet(str(pool.get("Subnet") or "")), _gateway(str(pool.get("Gateway") or ""))
+    return _subnet(pool.text("Subnet")), _gateway(pool.text("Gateway"))
 
 
 def _subnet(text: str) -> IPv4Network | None:

@@ -12,6 +12,7 @@ from meshnet.engine_api.containers import choosing, residents
 from meshnet.engine_api.containers.choosing import labelled
 from meshnet.engine_api.containers.residents import Resident
 from meshnet.engine_api.context import Context, context_of
+from meshnet.engine_api.given import Given
 from meshnet.engine_api.networks import requests, seen, views
 from meshnet.engine_api.networks.seen import SWARM, Seen
 from meshnet.errors import Refusal, RefusedError
@@ -93,7 +94,7 @@ def _network_of(request: web.Request) -> Seen:
 
 async def create(request: web.Request) -> web.Response:
     context = context_of(request)
-    asked = await body(request)
+    asked = Given(await body(request, needed=True), "NetworkCreateRequest")
     driver = requests.driver(asked)
     spec = requests.network_spec(asked)
     if driver == "bridge":
@@ -131,28 +132,27 @@ def _remove(context: Context, network: Seen) -> None:
 
 async def connect(request: web.Request) -> web.Response:
     context, network = context_of(request), _network_of(request)
-    asked = await body(request)
-    one = _container_of(context, asked.get("Container"))
-    endpoint = asked.get("EndpointConfig") or {}
-    aliases = tuple(str(alias) for alias in endpoint.get("Aliases") or ())
-    address = str((endpoint.get("IPAMConfig") or {}).get("IPv4Address") or "")
-    context.engines.submit(ConnectNetwork(one.id, network.name, aliases, address))
+    asked = Given(await body(request, needed=True), "NetworkConnect")
+    one = _container_of(context, asked.text("Container"))
+    endpoint = asked.within("EndpointConfig")
+    address = endpoint.within("IPAMConfig").text("IPv4Address")
+    context.engines.submit(ConnectNetwork(one.id, network.name, endpoint.words("Aliases"), address))
     await context.engines.followed()
     return nothing(200)
 
 
 async def disconnect(request: web.Request) -> web.Response:
     context, network = context_of(request), _network_of(request)
-    asked = await body(request)
-    one = _container_of(context, asked.get("Container"))
+    asked = Given(await body(request, needed=True), "NetworkDisconnect")
+    one = _container_of(context, asked.text("Container"))
     context.engines.submit(DisconnectNetwork(one.id, network.name))
     await context.engines.followed()
     return nothing(200)
 
 
-def _container_of(context: Context, asked: object) -> Resident:
+def _container_of(context: Context, asked: str) -> Resident:
     there = residents.on(context.state, context.node.id, context.engines.catalogue)
-    one = choosing.find(there, str(asked or ""))
+    one = choosing.find(there, asked)
     if one.is_task:
         raise RefusedError(
             f"container {one.name} is its service's: docker service update --network-add changes its networks",
