@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from meshnet.lab.resolver.names import NOTHING, Answer, Names, address_in_reverse
 from meshnet.mesh import resolver
-from meshnet.model import ClusterState, Container, ContainerState, Generation, PortConfig, Task, TaskState
+from meshnet.model import ClusterState, Container, ContainerState, Generation, NodeStatus, PortConfig, Task, TaskState
 from meshnet.netstate import NamespaceRef
 from tests.mesh import reference
 from tests.mesh.swarms import Swarm, changed, swarms, without
@@ -232,6 +232,17 @@ def test_containers_outside_services_have_names_on_networks_that_somebody_made()
     stopped = replace(near, state=ContainerState.EXITED)
     state = replace(swarm.state, containers={**swarm.state.containers, near.id: stopped})
     assert found(state, ref, "db") is None
+
+
+def test_containers_of_a_node_that_is_down_are_unknown_on_the_swarms_networks() -> None:
+    swarm = swarm_of_two()
+    node, far = swarm.state.nodes.values()
+    net = next(network for network in swarm.state.networks.values() if network.name == "net")
+    asker, other = swarm.container(node, net), swarm.container(far, net)
+    ref = NamespaceRef(node.name, asker.sandbox_file)
+    assert found(swarm.state, ref, other.name) is not None
+    down = replace(swarm.state.nodes[far.id], status=NodeStatus.DOWN)
+    assert found(replace(swarm.state, nodes={**swarm.state.nodes, far.id: down}), ref, other.name) is None
 
 
 def test_containers_of_another_nodes_bridge_of_that_name_are_unknown() -> None:

@@ -13,8 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface
 import pytest
 
 from meshnet.lab import deadlines
-from meshnet.lab.resolver import NameServer, Resolvers, Upstream, serving, wire
-from meshnet.lab.resolver import forwarding as forwarding_module
+from meshnet.lab.resolver import NameServer, Resolvers, Upstream, forwarding, listening, serving, wire
 from meshnet.lab.resolver.listening import Listener, Reply
 from meshnet.mesh import resolver
 from meshnet.model import Attachment, ClusterState, TaskId, TaskState
@@ -258,6 +257,17 @@ async def test_the_server_outside_has_authority_and_knows_no_ipv6() -> None:
 
 
 @played
+async def test_the_server_outside_is_asked_by_the_askers_protocol() -> None:
+    def by_tcp_alone(data: bytes, tcp: bool, reply: Reply) -> None:
+        code = wire.Rcode.NXDOMAIN if tcp else wire.Rcode.REFUSED
+        reply(wire.reply(wire.read(data), code=code))
+
+    async with answering(by_tcp_alone) as upstream, resolving(upstreams=(upstream,)):
+        assert wire.rcode(await by_udp(question("nosuchname"), of(CLIENT).udp)) == wire.Rcode.SERVFAIL
+        assert wire.rcode(await by_tcp(question("nosuchname"), of(CLIENT).tcp)) == wire.Rcode.NXDOMAIN
+
+
+@played
 async def test_with_nobody_outside_the_resolver_fails() -> None:
     unreachable = Upstream(HERE, free_port())
     for upstreams in ((), (unreachable,)):
@@ -284,7 +294,7 @@ async def test_servers_outside_are_asked_in_turn_until_one_knows_and_no_more_tha
 
 
 def test_a_silent_server_outside_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forwarding_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(forwarding, "PATIENCE", 0.05)
 
     def silent(data: bytes, tcp: bool, reply: Reply) -> None:
         if not tcp:
@@ -336,3 +346,17 @@ async def test_closing_gives_up_what_is_under_way() -> None:
             await reader.readexactly(2)
         writer.close()
     assert not [task for task in asyncio.all_tasks() if "_forward" in repr(task.get_coro())]
+
+
+def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "IDLE", 0.05)
+
+    @played
+    async def scene() -> None:
+        async with resolving():
+            reader, writer = await asyncio.open_connection(str(resolver.ADDRESS), of(CLIENT).tcp)
+            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                await reader.readexactly(1)
+            writer.close()
+
+    scene()
