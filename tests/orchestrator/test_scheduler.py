@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from meshnet.errors import InputError
-from meshnet.orchestrator import RemoveService, form
+from meshnet.model import ClusterState
+from meshnet.orchestrator import RemoveService, form, step
+from tests.orchestrator.machines import initialised
 from tests.orchestrator.swarms import (
     MANAGER,
     WORKER1,
@@ -111,3 +115,42 @@ def test_host_mode_ports_that_differ_share_a_node() -> None:
         service("any", 3, ports=(publish(80, mode="host"),)),
     )
     assert all(task.node for task in state.tasks.values())
+
+
+RACKS = {MANAGER: {"rack": "a"}, WORKER1: {"rack": "a", "row": "1"}, WORKER2: {"rack": "b"}}
+
+
+def racks() -> ClusterState:
+    return form(
+        "seed", [machine(name, 10 + place, labels=labels) for place, (name, labels) in enumerate(RACKS.items())]
+    )
+
+
+def test_preference_spreads_over_a_labels_values_before_nodes() -> None:
+    state = run(racks(), service("web", 4, preferences=("node.labels.rack",)))
+    assert placement(state, "web") == {1: MANAGER, 2: WORKER2, 3: WORKER1, 4: WORKER2}
+
+
+def test_preferences_form_a_tree_and_nodes_without_a_label_are_a_branch() -> None:
+    state = run(racks(), service("web", 6, preferences=("node.labels.row", "node.labels.rack")))
+    assert placement(state, "web") == {1: MANAGER, 2: WORKER1, 3: WORKER2, 4: WORKER1, 5: MANAGER, 6: WORKER1}
+
+
+def test_no_more_of_a_service_on_a_node_than_it_says() -> None:
+    state = run(swarm(), service("web", 7, max_replicas=2))
+    assert task(state, "web", 7).error == "no suitable node (max replicas per node limit exceed)"
+    assert Counter(placement(state, "web").values()) == {MANAGER: 2, WORKER1: 2, WORKER2: 2, None: 1}
+
+
+def test_machine_outside_the_swarm_is_no_node() -> None:
+    state = run(initialised(), service("web", 2))
+    assert set(placement(state, "web").values()) == {MANAGER}
+    state = run(state, service("far", constraints=("node.role == worker",)))
+    assert task(state, "far").error == "no suitable node (scheduling constraints not satisfied on 1 node)"
+
+
+def test_tasks_on_their_way_out_are_not_counted() -> None:
+    state = run(swarm(), service("old", 4, pins=dict.fromkeys(range(1, 5), MANAGER)))
+    state = step(state, RemoveService("old"))
+    assert any(leaving.placed for leaving in state.tasks.values())
+    assert placement(step(state, service("web")), "web") == {1: MANAGER}
