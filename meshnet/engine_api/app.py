@@ -41,9 +41,8 @@ def make_app(context: Context, routes: Iterable[web.RouteDef]) -> web.Applicatio
 @web.middleware
 async def _versions(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what a client of a version that this engine doesn't speak asks."""
-    match = _PREFIX.match(request.path)
-    if match:
-        version = (int(match[1]), int(match[2]))
+    if _PREFIX.match(request.path):
+        version = version_of(request)
         if version > API_VERSION:
             return as_json(
                 {
@@ -60,7 +59,6 @@ async def _versions(request: web.Request, handler: Handler) -> web.StreamRespons
                 },
                 400,
             )
-        request["version"] = version
     return await handler(request)
 
 
@@ -86,5 +84,5 @@ def engine_headers(request: web.Request) -> dict[str, str]:
 
 def version_of(request: web.Request) -> tuple[int, int]:
     """The API version that a request is made in."""
-    version: tuple[int, int] = request.get("version", API_VERSION)
-    return version
+    match = _PREFIX.match(request.path)
+    return (int(match[1]), int(match[2])) if match else API_VERSION
