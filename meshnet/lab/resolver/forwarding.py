@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from meshnet.lab.resolver import wire
 from meshnet.lab.resolver.listening import Enter
 
 PATIENCE = 4.0
@@ -34,8 +35,6 @@ async def forward(query: bytes, *, tcp: bool, upstreams: Sequence[Upstream], ent
 
     It is asked by the protocol that the resolver was asked by, and may be truncated.
     """
-    from meshnet.lab.resolver import wire
-
     for upstream in upstreams[:MOST_UPSTREAMS]:
         try:
             async with asyncio.timeout(PATIENCE):
@@ -48,8 +47,6 @@ async def forward(query: bytes, *, tcp: bool, upstreams: Sequence[Upstream], ent
 
 
 async def _by_udp(query: bytes, upstream: Upstream, enter: Enter) -> bytes:
-    from meshnet.lab.resolver import wire
-
     loop = asyncio.get_running_loop()
     with _socket(socket.SOCK_DGRAM, enter) as asking:
         await loop.sock_connect(asking, (str(upstream.address), upstream.port))
@@ -60,8 +57,6 @@ async def _by_udp(query: bytes, upstream: Upstream, enter: Enter) -> bytes:
 
 
 async def _by_tcp(query: bytes, upstream: Upstream, enter: Enter) -> bytes:
-    from meshnet.lab.resolver import wire
-
     loop = asyncio.get_running_loop()
     with _socket(socket.SOCK_STREAM, enter) as asking:
         await loop.sock_connect(asking, (str(upstream.address), upstream.port))
