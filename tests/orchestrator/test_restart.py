@@ -113,6 +113,13 @@ def test_history_is_what_the_swarm_says(limit: int, kept: int) -> None:
     assert swarms.tasks()[-1].state is TaskState.RUNNING
 
 
+def test_task_that_is_done_is_not_forgotten_or_it_would_be_made_again() -> None:
+    swarms = Clocked(fares=lambda task: 0)
+    swarms.ask(UpdateSwarm(SwarmSpec(history=0)), service("web", restart=RestartPolicy(RestartCondition.NONE)))
+    swarms.wait(60)
+    assert swarms.story() == [(1, "complete", "shutdown")]
+
+
 def test_node_where_a_service_fails_comes_last() -> None:
     swarms = Clocked(fares=lambda task: 1 if at(swarms, task) == MANAGER else None)
     swarms.ask(service("web", restart=RestartPolicy(delay=SECOND)))

@@ -66,6 +66,7 @@ def new_ones(outcome: Outcome) -> Callable[[Task], Outcome]:
         ({"container_labels": {"a": "b"}}, True),
         ({"replicas": 2}, False),
         ({"labels": {"a": "b"}}, False),
+        ({"pins": {2: MANAGER}}, False),
         ({"update": UpdateConfig(parallelism=2)}, False),
         ({"rollback": UpdateConfig(parallelism=2)}, False),
         ({}, False),
