@@ -98,7 +98,7 @@ def _networks(state: ClusterState, given: Given) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for each in given.each("Networks"):
         network = find(
-            state.networks.values(),
+            (network for network in state.networks.values() if not network.going),
             each.text("Target"),
             id_of=lambda network: network.id,
             name_of=lambda network: network.name,

@@ -71,7 +71,8 @@ class ClusterState:
     @property
     def ingress(self) -> Network | None:
         """The ingress network."""
-        return next((network for network in self.networks.values() if network.ingress), None)
+        there = self.networks.values()
+        return next((network for network in there if network.ingress and not network.going), None)
 
     @property
     def leader(self) -> Node:
@@ -88,7 +89,8 @@ class ClusterState:
         return next((service for service in self.services.values() if service.spec.name == name), None)
 
     def network_named(self, name: str) -> Network | None:
-        return next((network for network in self.networks.values() if network.name == name), None)
+        there = self.networks.values()
+        return next((network for network in there if network.name == name and not network.going), None)
 
     def placed_tasks(self, *, node: NodeId | None = None, service: ServiceId | None = None) -> Iterator[Task]:
         """Tasks that hold their place in the kernel, in the order they were made. Whatever the managers still keep as

@@ -22,7 +22,8 @@ INGRESS = "ingress"
 class Network:
     """One overlay network with one subnet.
 
-    ``vni`` is its VXLAN network identifier (24 bits, from 4096), ``mtu`` that of its interfaces in bytes.
+    ``vni`` is its VXLAN network identifier (24 bits, from 4096), ``mtu`` that of its interfaces in bytes. One that is
+    ``going`` has been removed: nobody sees it any more, and it lasts until the last task on it has ended.
     """
 
     id: NetworkId
@@ -36,6 +37,7 @@ class Network:
     mtu: int = OVERLAY_MTU
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    going: bool = False
     meta: Meta = field(default_factory=Meta, compare=False)
 
     @property

@@ -119,10 +119,12 @@ class Draft:
 
     @property
     def ingress(self) -> Network | None:
-        return next((network for network in self.networks.values() if network.ingress), None)
+        there = self.networks.values()
+        return next((network for network in there if network.ingress and not network.going), None)
 
     def network_named(self, name: str) -> Network | None:
-        return next((network for network in self.networks.values() if network.name == name), None)
+        there = self.networks.values()
+        return next((network for network in there if network.name == name and not network.going), None)
 
     def service_named(self, name: str) -> Service | None:
         return next((service for service in self.services.values() if service.spec.name == name), None)

@@ -5,11 +5,12 @@ docker-swarm-facts sections 4.10 and 5.6; swarmkit manager/controlapi/network.go
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from meshnet.errors import AllocationError, InputError, Refusal, RefusedError
-from meshnet.model import OVERLAY_MTU, Network, NetworkId, NetworkSpec, NetworkStory
+from meshnet.model import OVERLAY_MTU, Container, Network, NetworkId, NetworkSpec, NetworkStory, Task
 from meshnet.model.names import check_name
 from meshnet.model.network import INGRESS
 from meshnet.orchestrator import balancers, subnets
@@ -55,9 +56,9 @@ def create_ingress(draft: Draft, subnet: IPv4Network | None) -> Network:
 
 def find(draft: Draft, name: str) -> Network:
     """The network of that id, that name, or whose id alone begins so. Raises ``RefusedError``."""
-    there = draft.networks.values()
-    by_id = draft.networks.get(NetworkId(name)) or draft.network_named(name)
-    found = [by_id] if by_id else [network for network in there if name and network.id.startswith(name)]
+    there = {id: network for id, network in draft.networks.items() if not network.going}
+    exactly = there.get(NetworkId(name)) or draft.network_named(name)
+    found = [exactly] if exactly else [network for id, network in there.items() if name and id.startswith(name)]
     if len(found) > 1:
         raise RefusedError(f"network {name} is ambiguous ({len(found)} matches found on ID prefix)")
     if not found:
@@ -66,16 +67,25 @@ def find(draft: Draft, name: str) -> Network:
 
 
 def remove(draft: Draft, name: str) -> Network:
-    """Remove a network that nobody uses. Raises ``InputError`` otherwise."""
+    """Remove a network that nobody wants; what is on its way to its end may still be on it. Raises ``InputError``
+    otherwise."""
     if name in PREDEFINED:
         raise RefusedError(f"{name} is a pre-defined network and cannot be removed", Refusal.PERMISSION_DENIED)
     network = find(draft, name)
     _check_unused(draft, network)
-    balancers.forget(draft, network)
-    del draft.networks[network.id]
-    del draft.taken[network.id]
-    draft.last_address.pop(network.id, None)
+    draft.networks[network.id] = replace(network, going=True)
+    reap(draft)
     return network
+
+
+def reap(draft: Draft) -> None:
+    """Let go of the networks that are going and that nobody is on any more."""
+    used = {attachment.network for user in _users(draft) for attachment in user.attachments}
+    for network in [network for network in draft.networks.values() if network.going and network.id not in used]:
+        balancers.forget(draft, network)
+        del draft.networks[network.id]
+        del draft.taken[network.id]
+        draft.last_address.pop(network.id, None)
 
 
 def check_not_predefined(name: str) -> None:
@@ -102,10 +112,16 @@ def _check_unused(draft: Draft, network: Network) -> None:
             )
         if network.id in service.networks:
             raise RefusedError(f"network {network.id} is in use by service {service.id}", Refusal.FAILED_PRECONDITION)
-    for what, users in (("task", draft.tasks), ("container", draft.containers)):
-        for user in users.values():
-            if any(attachment.network == network.id for attachment in user.attachments):
-                raise RefusedError(f"network {network.id} is in use by {what} {user.id}", Refusal.FAILED_PRECONDITION)
+    for user in _users(draft):
+        on_its_way_out = isinstance(user, Task) and (user.ended or not user.wanted)
+        if not on_its_way_out and any(attachment.network == network.id for attachment in user.attachments):
+            what = "task" if isinstance(user, Task) else "container"
+            raise RefusedError(f"network {network.id} is in use by {what} {user.id}", Refusal.FAILED_PRECONDITION)
+
+
+def _users(draft: Draft) -> Iterator[Task | Container]:
+    yield from draft.tasks.values()
+    yield from draft.containers.values()
 
 
 def _add(draft: Draft, spec: NetworkSpec, *, ingress: bool) -> Network:

@@ -13,6 +13,7 @@ from meshnet.orchestrator import (
     history,
     lifecycle,
     modes,
+    networks,
     restart,
     scheduler,
     services,
@@ -93,6 +94,7 @@ def _follow(draft: Draft) -> None:
         scheduler.schedule(draft)
         lifecycle.advance(draft)
         history.reap(draft)
+        networks.reap(draft)
         if _progress(draft) == before:
             return
 

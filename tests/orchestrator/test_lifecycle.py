@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from meshnet.errors import RefusedError
 from meshnet.model import SECOND, Generation, TaskState
 from meshnet.orchestrator import RemoveService, ScaleService, Tick, next_deadline, step
-from meshnet.orchestrator.commands import ContainerExited, ContainerRefused, ContainerStarted, RemoveNetwork
+from meshnet.orchestrator.commands import ContainerExited, ContainerRefused, ContainerStarted
 from tests.orchestrator.clocked import Clocked
 from tests.orchestrator.swarms import MANAGER, network, placement, publish, service, swarm, task
 
@@ -61,17 +60,6 @@ def test_task_that_does_not_run_yet_is_stopped_without_a_drain() -> None:
 def test_task_that_is_nowhere_goes_at_once() -> None:
     state = step(step(swarm(), service("web", constraints=("node.role == none",))), RemoveService("web"))
     assert not state.tasks
-
-
-def test_removed_services_tasks_hold_their_network_until_they_have_stopped() -> None:
-    swarms = Clocked()
-    swarms.ask(network("a"), service("web", 2, networks=["a"]), RemoveService("web"))
-    assert not swarms.state.services
-    with pytest.raises(RefusedError, match="is in use by task"):
-        swarms.ask(RemoveNetwork("a"))
-    swarms.wait(2)
-    assert not swarms.state.tasks
-    swarms.ask(RemoveNetwork("a"))
 
 
 @pytest.mark.parametrize(

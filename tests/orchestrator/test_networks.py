@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from meshnet.errors import AllocationError, InputError, Refusal
-from meshnet.model import ClusterState, NetworkSpec, Stack
+from meshnet.model import SECOND, ClusterState, NetworkSpec, Stack
 from meshnet.model.node import INGRESS_SBOX
-from meshnet.orchestrator import CreateNetwork, RemoveNetwork, RemoveService, deploy
+from meshnet.orchestrator import CreateNetwork, RemoveNetwork, RemoveService, deploy, settled, step
 from tests.orchestrator.machines import refusal
 from tests.orchestrator.swarms import MANAGER, WORKER1, WORKER2, balancer, network, publish, run, service, swarm, vip
 
@@ -214,3 +214,19 @@ def test_ingress_network_is_one_and_not_attachable() -> None:
         Refusal.INVALID_ARGUMENT,
         "ingress network cannot be attachable",
     )
+
+
+def test_a_network_can_be_removed_while_its_last_tasks_drain() -> None:
+    """As ``docker stack rm`` does: services, and at once their networks."""
+    state = run(swarm(), network("front"), service("web", 2, networks=["front"]))
+    going = state.network_named("front")
+    assert going is not None
+    now = SECOND
+    state = step(step(state, RemoveService("web"), now), RemoveNetwork("front"), now)
+    assert state.network_named("front") is None
+    assert going.id in state.networks, "its tasks still drain there"
+    state = step(state, CreateNetwork(NetworkSpec("front")), now)
+    another = state.network_named("front")
+    assert another is not None
+    assert another.subnet != going.subnet
+    assert going.id not in settled(state, now).networks

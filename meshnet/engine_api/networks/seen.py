@@ -77,6 +77,8 @@ def _overlays(state: ClusterState, node: Node) -> Iterator[Seen]:
     if not node.member:
         return
     for network in state.networks.values():
+        if network.going:
+            continue
         if node.manages or network.id in node.attachments:
             yield overlay(network)
 

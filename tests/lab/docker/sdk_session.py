@@ -156,18 +156,13 @@ def stored(client: Any) -> None:
 
 
 def mistakes(client: Any) -> None:
-    for what, call in {
-        "containers.get": lambda: client.containers.get("nope"),
-        "services.get": lambda: client.services.get("nope"),
-        "networks.get": lambda: client.networks.get("nope"),
-        "images.get": lambda: client.images.get("no/such"),
-    }.items():
+    for what in ("containers", "services", "networks", "images"):
         try:
-            call()
+            getattr(client, what).get("no-such-thing")
         except NotFound as error:
-            held(f"{what} of nothing", error.explanation)
+            held(f"{what}.get of nothing", error.explanation)
         else:
-            held(f"{what} of nothing", False)
+            held(f"{what}.get of nothing", False)
     try:
         client.services.create("nginx", name="t-disk", mounts=[Mount("/x", "/etc", type="bind")])
     except APIError as error:

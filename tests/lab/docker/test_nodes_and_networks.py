@@ -41,7 +41,7 @@ def _tidy(docker: Docker) -> Iterator[None]:
             docker(f"service rm {name}")
     for name in docker.lines("network ls --format '{{.Name}}'"):
         if name.startswith("t-"):
-            docker.until(f"network rm {name} 2>/dev/null || true", lambda _: True)
+            docker.until(f"network rm {name} 2>/dev/null || echo busy", lambda said: said != "busy")
 
 
 def test_nodes_are_listed_with_the_leader_and_oneself(docker: Docker) -> None:
@@ -96,7 +96,9 @@ def test_an_overlay_is_made_inspected_and_removed(docker: Docker) -> None:
     assert (network["Scope"], network["Attachable"], network["Labels"]) == ("swarm", True, {"a": "b"})
     assert network["IPAM"]["Config"] == [{"Subnet": "10.77.0.0/24", "Gateway": "10.77.0.1"}]
     assert "already exists" in docker.refused("network create -d overlay t-net")
-    docker("service create -d --no-resolve-image --name t-on --network t-net nginx")
+    docker(
+        f"service create -d --no-resolve-image --name t-on --network t-net --constraint node.hostname=={MANAGER} nginx"
+    )
     assert "is in use by service" in docker.refused("network rm t-net")
     docker.until("network inspect -v t-net --format '{{json .Services}}'", lambda said: '"t-on"' in said)
     docker("service rm t-on")
