@@ -168,6 +168,11 @@ class Client:
             kind = answer.headers.get("Content-Type", "")
             return answer.status, json.loads(data) if data and kind == "application/json" else data
 
+    async def text(self, method: str, path: str, **query: str) -> str:
+        """What came, as it came."""
+        async with self._session.request(method, f"http://engine/v1.50{path}", params=query) as answer:
+            return await answer.text()
+
     async def get(self, path: str, **query: object) -> Any:
         status, value = await self.ask("GET", path, **query)
         assert status == 200, value
@@ -254,8 +259,9 @@ async def local_lab(state: ClusterState, folder: Path, commands: Sequence[Comman
             yield Lab(engines, clients)
         finally:
             await _end(containers, control.state)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            while not running.done():  # Python 3.11's wait_for loses a cancellation that comes with its result
+                running.cancel()
+                await asyncio.wait([running], timeout=0.1)
             await asyncio.gather(*(runner.cleanup() for runner in runners))
 
 
