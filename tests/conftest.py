@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 # What scripts/unit-tests asks for.
 UNIT = "not lab and not thorough"
 
-# Where no unit tests are, since programs are started or cases drawn.
-THOROUGH = ("scripts", "lab/control", "engine_api/streams", "*_properties.py")
+# Where no unit tests are: programs are started, sockets asked, cases drawn.
+THOROUGH = ("scripts", "lab/control", "engine_api", "*_properties.py")
 
 
 @cache
