@@ -18,6 +18,9 @@ from meshnet.errors import AllocationError, InputError, Refusal, RefusedError, U
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+BY_SWARM: web.RequestKey[bool] = web.RequestKey("by_swarm", bool)
+"""Set on a request that the swarm's managers decide on, from then on."""
+
 STATUS = {
     Refusal.INVALID_ARGUMENT: 400,
     Refusal.FAILED_PRECONDITION: 400,
@@ -63,7 +66,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except (InputError, AllocationError) as error:
-        return refused(error, by_swarm=request.get("by_swarm", False))
+        return refused(error, by_swarm=request.get(BY_SWARM, False))
     except web.HTTPNotFound:
         return as_json({"message": "page not found"}, 404)
     except web.HTTPMethodNotAllowed:

@@ -14,8 +14,12 @@ from meshnet.model import Container, ContainerState, Node, Task
 Json = dict[str, Any]
 
 
-def of(context: Context) -> Json:
-    """The body of ``GET /info``."""
+_BRIDGED_THROUGH_FILTER = (1, 50)
+"""Since this version, engines don't say any more whether bridges pass through the packet filter."""
+
+
+def of(context: Context, version: tuple[int, int]) -> Json:
+    """The body of ``GET /info`` for a client of that API version."""
     state, node = context.state, context.node
     tasks = [task for task in state.tasks.values() if task.node == node.id]
     others = [container for container in state.containers.values() if container.node == node.id]
@@ -45,8 +49,7 @@ def of(context: Context) -> Json:
         "PidsLimit": False,
         "OomKillDisable": False,
         "IPv4Forwarding": True,
-        "BridgeNfIptables": True,
-        "BridgeNfIp6tables": True,
+        **({"BridgeNfIptables": True, "BridgeNfIp6tables": True} if version < _BRIDGED_THROUGH_FILTER else {}),
         "Debug": False,
         "NFd": 0,
         "NGoroutines": 0,

@@ -7,7 +7,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from meshnet.engine_api import asked
-from meshnet.engine_api.answers import HttpError, as_json, nothing
+from meshnet.engine_api.answers import BY_SWARM, HttpError, as_json, nothing
 from meshnet.engine_api.context import context_of
 from meshnet.engine_api.given import Given
 from meshnet.engine_api.lookup import find
@@ -64,7 +64,7 @@ async def _update(request: web.Request) -> web.Response:
     node = find_node(context.state, request.match_info["id"])
     version = asked.version(request)
     spec = Given(await asked.body(request, needed=True), "NodeSpec")
-    request["by_swarm"] = True
+    request[BY_SWARM] = True
     context.engines.submit(
         UpdateNode(
             node.id,
@@ -82,7 +82,7 @@ async def _remove(request: web.Request) -> web.Response:
     context = context_of(request)
     context.manager()
     node = find_node(context.state, request.match_info["id"])
-    request["by_swarm"] = True
+    request[BY_SWARM] = True
     context.engines.submit(RemoveNode(node.id, force=asked.flag(request, "force")))
     return nothing(200)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from meshnet.engine_api import asked
-from meshnet.engine_api.answers import HttpError, as_json, nothing
+from meshnet.engine_api.answers import BY_SWARM, HttpError, as_json, nothing
 from meshnet.engine_api.context import context_of
 from meshnet.engine_api.lookup import find
 from meshnet.engine_api.service_spec import service_spec
@@ -57,7 +57,7 @@ async def _create(request: web.Request) -> web.Response:
     context = context_of(request)
     context.manager()
     spec = service_spec(context.state, await asked.body(request, needed=True))
-    request["by_swarm"] = True
+    request[BY_SWARM] = True
     state = context.engines.submit(CreateService(spec))
     made = state.service_named(spec.name)
     assert made is not None
@@ -76,7 +76,7 @@ async def _update(request: web.Request) -> web.Response:
     context.manager()
     service = find_service(context.state, request.match_info["id"])
     version = asked.version(request)
-    request["by_swarm"] = True
+    request[BY_SWARM] = True
     rollback = request.query.get("rollback", "")
     if rollback:
         if rollback != "previous":

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from meshnet.engine_api import asked
-from meshnet.engine_api.answers import HttpError, as_json, nothing
+from meshnet.engine_api.answers import BY_SWARM, HttpError, as_json, nothing
 from meshnet.engine_api.context import context_of
 from meshnet.engine_api.given import Given
 from meshnet.engine_api.lookup import find
@@ -32,7 +32,7 @@ def _routes(kind: StoredKind) -> list[web.RouteDef]:
     def of_kind(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             context_of(request).manager()
-            request["by_swarm"] = True
+            request[BY_SWARM] = True
             return await handler(request, kind)
 
         return handle

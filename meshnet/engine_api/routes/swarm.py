@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from meshnet.engine_api import asked
-from meshnet.engine_api.answers import HttpError, as_json, nothing
+from meshnet.engine_api.answers import BY_SWARM, HttpError, as_json, nothing
 from meshnet.engine_api.context import context_of
 from meshnet.engine_api.given import Given
 from meshnet.engine_api.swarm_json import spec_from_json, swarm_json
@@ -60,8 +60,8 @@ async def _join(request: web.Request) -> web.Response:
     if not addresses:
         raise HttpError(400, "at least 1 RemoteAddr is required to join")
     if not any(_is_manager(context.state, address) for address in addresses):
-        raise HttpError(500, f"rpc error: code = Unavailable desc = connection error: {addresses[0]} is no manager")
-    request["by_swarm"] = True
+        raise HttpError(503, f"rpc error: code = Unavailable desc = connection error: {addresses[0]} is no manager")
+    request[BY_SWARM] = True
     context.engines.submit(JoinSwarm(context.machine, given.text("JoinToken"), _availability(given)))
     await context.engines.followed()
     return nothing(200)
@@ -81,7 +81,7 @@ async def _update(request: web.Request) -> web.Response:
     body = await asked.body(request, needed=True)
     if asked.flag(request, "rotateManagerUnlockKey"):
         raise HttpError(400, "a lab's swarm is never locked")
-    request["by_swarm"] = True
+    request[BY_SWARM] = True
     context.engines.submit(
         UpdateSwarm(
             spec_from_json(body),

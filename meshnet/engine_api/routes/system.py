@@ -8,7 +8,7 @@ from aiohttp import web
 
 from meshnet.engine_api import info
 from meshnet.engine_api.answers import as_json
-from meshnet.engine_api.app import API_VERSION, OLDEST_API_VERSION, api_text, engine_headers
+from meshnet.engine_api.app import API_VERSION, OLDEST_API_VERSION, api_text, engine_headers, version_of
 from meshnet.engine_api.context import context_of
 from meshnet.engine_api.engine_version import of_generation
 
@@ -71,4 +71,4 @@ async def _version(request: web.Request) -> web.Response:
 
 
 async def _info(request: web.Request) -> web.Response:
-    return as_json(info.of(context_of(request)))
+    return as_json(info.of(context_of(request), version_of(request)))
