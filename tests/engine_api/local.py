@@ -28,6 +28,7 @@ from meshnet.lab.workloads.task import Home, Running
 from meshnet.model import ClusterState, ContainerId
 from meshnet.netstate import NamespaceRef
 from meshnet.orchestrator.commands import Command
+from tests.engine_api import described
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -153,6 +154,16 @@ class _NoHome:
     mount = -1
 
 
+def _check(method: str, path: str, status: int, value: object) -> None:
+    """Hold an answer against Docker's description of it."""
+    if status >= 400:
+        assert described.error_deviations(value) == []
+    elif value:
+        schema = described.operation(method, path).schema(status)
+        if schema is not None and not isinstance(value, bytes):
+            assert described.deviations(schema, value) == []
+
+
 class Client:
     """Speaks to one machine's engine."""
 
@@ -166,7 +177,9 @@ class Client:
         async with self._session.request(method, f"http://engine/v1.50{path}", json=body, params=params) as answer:
             data = await answer.read()
             kind = answer.headers.get("Content-Type", "")
-            return answer.status, json.loads(data) if data and kind == "application/json" else data
+            value = json.loads(data) if data and kind == "application/json" else data
+        _check(method, path, answer.status, value)
+        return answer.status, value
 
     async def text(self, method: str, path: str, **query: str) -> str:
         """What came, as it came."""
