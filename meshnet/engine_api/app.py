@@ -21,7 +21,8 @@ OLDEST_API_VERSION = (1, 24)
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes; configs and secrets are limited to half a megabyte, and nothing else comes near."""
 
-_PREFIX = re.compile(r"/v(\d+)\.(\d+)(?=/)")
+_VERSION = r"[0-9]{1,4}\.[0-9]{1,4}"
+_PREFIX = re.compile(rf"/v({_VERSION})(?=/)")
 
 
 def api_text(version: tuple[int, int]) -> str:
@@ -33,7 +34,7 @@ def make_app(context: Context, routes: Iterable[web.RouteDef]) -> web.Applicatio
     app = web.Application(middlewares=[_headers, answers.errors, _versions], client_max_size=LARGEST_BODY)
     app[CONTEXT] = context
     for route in routes:
-        versioned = r"/v{version:\d+\.\d+}" + route.path
+        versioned = f"/v{{version:{_VERSION}}}{route.path}"
         app.add_routes([route, web.RouteDef(route.method, versioned, route.handler, route.kwargs)])
     return app
 
@@ -85,4 +86,7 @@ def engine_headers(request: web.Request) -> dict[str, str]:
 def version_of(request: web.Request) -> tuple[int, int]:
     """The API version that a request is made in."""
     match = _PREFIX.match(request.path)
-    return (int(match[1]), int(match[2])) if match else API_VERSION
+    if match is None:
+        return API_VERSION
+    major, _, minor = match[1].partition(".")
+    return int(major), int(minor)

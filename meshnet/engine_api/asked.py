@@ -15,6 +15,9 @@ Filters = Mapping[str, frozenset[str]]
 _NO = ("", "0", "no", "false", "none")
 """What Docker takes for no (api/server/httputils/form.go)."""
 
+_DIGITS = 20
+"""As many as the largest number of 64 bits has."""
+
 
 def flag(request: web.Request, name: str, default: bool = False) -> bool:
     """A yes or no of the query."""
@@ -36,8 +39,10 @@ def number(request: web.Request, name: str) -> int | None:
 def version(request: web.Request) -> int:
     """The version that an update was made for. Raises ``RefusedError`` where it isn't said."""
     text = request.query.get("version", "")
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal()):
         raise RefusedError(f"invalid version '{text}': strconv.ParseUint: parsing \"{text}\": invalid syntax")
+    if len(text) > _DIGITS:
+        raise RefusedError(f"invalid version '{text}': strconv.ParseUint: parsing \"{text}\": value out of range")
     return int(text)
 
 
@@ -62,16 +67,22 @@ def filters(request: web.Request, known: Collection[str]) -> Filters:
     text = request.query.get("filters", "")
     try:
         given = json.loads(text) if text else {}
-        found = {
-            key: frozenset(str(value) for value in values if not isinstance(values, dict) or values[value])
-            for key, values in given.items()
-        }
+        found = {key: _values(values) for key, values in given.items()}
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise RefusedError(f"invalid filter: {error}") from error
     for key in found:
         if key not in known:
             raise RefusedError(f"invalid filter '{key}'")
     return {key: values for key, values in found.items() if values}
+
+
+def _values(values: object) -> frozenset[str]:
+    """A filter's values: of a map those that are set to true. Raises ``TypeError`` for anything but text."""
+    if isinstance(values, dict):
+        values = [value for value, wanted in values.items() if wanted]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("its values are strings, in a list or as a map's keys")
+    return frozenset(values)
 
 
 def labels_match(wanted: Collection[str], labels: Mapping[str, str]) -> bool:

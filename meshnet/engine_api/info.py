@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from meshnet.engine_api import images
 from meshnet.engine_api.context import Context
 from meshnet.engine_api.engine_version import of_generation
 from meshnet.engine_api.instants import written
@@ -31,7 +32,7 @@ def of(context: Context, version: tuple[int, int]) -> Json:
         "ContainersRunning": running,
         "ContainersPaused": 0,
         "ContainersStopped": total - running,
-        "Images": 0,
+        "Images": len(images.listed(state, context.engines.catalogue)),
         "Driver": "none",
         "DriverStatus": [],
         "Plugins": {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from meshnet.engine_api.answers import HttpError
+from meshnet.engine_api.given import Given
 from meshnet.engine_api.instants import written
 from meshnet.model import Meta, Swarm, SwarmSpec
 from meshnet.model.network import DATA_PATH_PORT
@@ -18,6 +19,7 @@ _RAFT = {
     "ElectionTick": 10,
     "HeartbeatTick": 1,
 }
+LOCKED = "a lab's swarm is never locked"
 _CERTIFICATES = {"NodeCertExpiry": 7776000000000000}
 
 
@@ -64,17 +66,15 @@ def spec_json(spec: SwarmSpec) -> Json:
     }
 
 
-def spec_from_json(body: Mapping[str, Any]) -> SwarmSpec:
-    """What somebody asks of a swarm; what is not said is as Docker has it."""
+def swarm_spec(given: Given) -> SwarmSpec:
+    """What somebody asks of a swarm; what is not said is as Docker has it. Raises ``HttpError``."""
+    if given.within("EncryptionConfig").flag("AutoLockManagers"):
+        raise HttpError(400, LOCKED)
     default = SwarmSpec()
-    orchestration = body.get("Orchestration") or {}
-    dispatcher = body.get("Dispatcher") or {}
-    known = ("Name", "Labels", "Orchestration", "Dispatcher")
-    history = orchestration.get("TaskHistoryRetentionLimit")
     return SwarmSpec(
-        name=str(body.get("Name") or default.name),
-        labels={str(key): str(value) for key, value in (body.get("Labels") or {}).items()},
-        history=default.history if history is None else int(history),
-        heartbeat=int(dispatcher.get("HeartbeatPeriod") or default.heartbeat),
-        extras={key: value for key, value in body.items() if key not in known and value},
+        name=given.text("Name") or default.name,
+        labels=given.names("Labels"),
+        history=given.within("Orchestration").number("TaskHistoryRetentionLimit", default.history, least=-1 << 63),
+        heartbeat=given.within("Dispatcher").number("HeartbeatPeriod") or default.heartbeat,
+        extras=given.rest(("Name", "Labels", "Orchestration", "Dispatcher")),
     )

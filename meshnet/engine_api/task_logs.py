@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from meshnet.engine_api import asked, instants
-from meshnet.engine_api.answers import HttpError
+from meshnet.engine_api import asked
 from meshnet.engine_api.app import engine_headers
 from meshnet.engine_api.context import Context, context_of
+from meshnet.engine_api.log_query import log_query
 from meshnet.engine_api.streams import MULTIPLEXED, Stream, frame
 from meshnet.lab.workloads.logs import LogLine, LogQuery
 from meshnet.model import Task, TaskId
@@ -32,32 +32,6 @@ async def send_logs(request: web.Request, wanted: Callable[[Task], bool]) -> web
     finally:
         weaver.close()
     return response
-
-
-def log_query(request: web.Request) -> LogQuery:
-    """What of a log is asked for. Raises ``HttpError``."""
-    stdout, stderr = asked.flag(request, "stdout"), asked.flag(request, "stderr")
-    if not stdout and not stderr:
-        raise HttpError(400, "Bad parameters: you must choose at least one stream")
-    tail = request.query.get("tail", "all")
-    return LogQuery(
-        stdout=stdout,
-        stderr=stderr,
-        tail=int(tail) if tail.isdecimal() else None,
-        since=_instant(request, "since") or 0,
-        until=_instant(request, "until"),
-        follow=asked.flag(request, "follow"),
-    )
-
-
-def _instant(request: web.Request, name: str) -> int | None:
-    text = request.query.get(name, "")
-    if text in ("", "0"):
-        return None
-    try:
-        return instants.read(text)
-    except ValueError as error:
-        raise HttpError(400, f"invalid value for {name!r}: {text!r}") from error
 
 
 def _details(task: Task) -> str:

@@ -16,7 +16,8 @@ from meshnet.engine_api.containers import following
 from meshnet.engine_api.containers.residents import Resident
 from meshnet.engine_api.containers.routes import resident_of
 from meshnet.engine_api.context import Context, context_of
-from meshnet.engine_api.instants import read, written
+from meshnet.engine_api.instants import written
+from meshnet.engine_api.log_query import log_query
 from meshnet.engine_api.notices import about_container
 from meshnet.engine_api.streams import (
     HijackedResponse,
@@ -26,7 +27,6 @@ from meshnet.engine_api.streams import (
     media_type,
     takeover,
 )
-from meshnet.errors import RefusedError
 from meshnet.lab.programs import Output
 from meshnet.lab.workloads.logs import LogQuery
 
@@ -34,33 +34,6 @@ _BETWEEN_STATS = 1.0
 """Seconds."""
 
 _NANOSECONDS_A_TICK = 10_000_000
-
-
-def log_query(request: web.Request) -> LogQuery:
-    """Which lines a request for a log wants. Raises ``RefusedError``."""
-    stdout, stderr = flag(request, "stdout"), flag(request, "stderr")
-    if not (stdout or stderr):
-        raise RefusedError("Bad parameters: you must choose at least one stream")
-    tail = request.query.get("tail", "")
-    since, until = _instant(request, "since"), _instant(request, "until")
-    return LogQuery(
-        stdout=stdout,
-        stderr=stderr,
-        tail=int(tail) if tail.isdecimal() else None,
-        since=since or 0,
-        until=until or None,
-        follow=flag(request, "follow"),
-    )
-
-
-def _instant(request: web.Request, name: str) -> int | None:
-    text = request.query.get(name, "")
-    if not text:
-        return None
-    try:
-        return read(text)
-    except ValueError as error:
-        raise RefusedError(f'invalid value for "{name}": {text!r} is no instant') from error
 
 
 async def logs(request: web.Request) -> web.StreamResponse:

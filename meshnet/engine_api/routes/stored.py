@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,7 +18,6 @@ from meshnet.model import ClusterState, Stored, StoredKind, StoredSpec
 from meshnet.orchestrator.commands import CreateStored, RemoveStored, UpdateStored
 
 _FILTERS = ("id", "label", "name", "names")
-_LARGEST = {StoredKind.CONFIG: 1000 * 1024, StoredKind.SECRET: 500 * 1024}
 
 Handler = Callable[[web.Request, StoredKind], Awaitable[web.StreamResponse]]
 
@@ -64,17 +62,7 @@ def _wanted(stored: Stored, filters: asked.Filters) -> bool:
 
 async def _create(request: web.Request, kind: StoredKind) -> web.Response:
     given = Given(await asked.body(request, needed=True), f"{kind.capitalize()}Spec")
-    try:
-        data = base64.b64decode(given.text("Data"), validate=True)
-    except binascii.Error as error:
-        raise HttpError(400, f"invalid JSON: illegal base64 data: {error}") from error
-    if not data or len(data) > _LARGEST[kind]:
-        raise HttpError(
-            400,
-            f"rpc error: code = InvalidArgument desc = {kind} data must be larger than 0 and "
-            f"less than {_LARGEST[kind]} bytes",
-        )
-    spec = StoredSpec(kind, given.text("Name"), data, given.names("Labels"))
+    spec = StoredSpec(kind, given.text("Name"), _data(given), given.names("Labels"))
     state = context_of(request).engines.submit(CreateStored(spec))
     made = next(each for each in _of_kind(state, kind) if each.name == spec.name)
     return as_json({"ID": made.id}, 201)
@@ -88,8 +76,7 @@ async def _update(request: web.Request, kind: StoredKind) -> web.Response:
     stored = _find(request, kind)
     version = asked.version(request)
     given = Given(await asked.body(request, needed=True), f"{kind.capitalize()}Spec")
-    data = given.text("Data")
-    if data and base64.b64decode(data) != stored.data:
+    if _data(given) not in (b"", stored.data):
         raise HttpError(400, "rpc error: code = InvalidArgument desc = only updates to Labels are allowed")
     context_of(request).engines.submit(UpdateStored(stored.id, given.names("Labels"), version))
     return nothing(200)
@@ -98,6 +85,13 @@ async def _update(request: web.Request, kind: StoredKind) -> web.Response:
 async def _remove(request: web.Request, kind: StoredKind) -> web.Response:
     context_of(request).engines.submit(RemoveStored(_find(request, kind).id))
     return nothing(204)
+
+
+def _data(given: Given) -> bytes:
+    try:
+        return base64.b64decode(given.text("Data"), validate=True)
+    except ValueError as error:  # of which binascii.Error is one
+        raise HttpError(400, f"invalid JSON: illegal base64 data: {error}") from error
 
 
 def stored_json(stored: Stored) -> dict[str, Any]:

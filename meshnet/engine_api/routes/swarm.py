@@ -8,7 +8,7 @@ from meshnet.engine_api import asked
 from meshnet.engine_api.answers import BY_SWARM, HttpError, as_json, nothing
 from meshnet.engine_api.context import context_of
 from meshnet.engine_api.given import Given
-from meshnet.engine_api.swarm_json import spec_from_json, swarm_json
+from meshnet.engine_api.swarm_json import LOCKED, swarm_json, swarm_spec
 from meshnet.model import Availability, ClusterState, Node
 from meshnet.orchestrator.commands import InitSwarm, JoinSwarm, LeaveSwarm, UpdateSwarm
 
@@ -35,8 +35,9 @@ async def _inspect(request: web.Request) -> web.Response:
 
 async def _init(request: web.Request) -> web.Response:
     context = context_of(request)
-    body = await asked.body(request, needed=True)
-    given = Given(body, "InitRequest")
+    given = Given(await asked.body(request, needed=True), "InitRequest")
+    if given.flag("AutoLockManagers"):
+        raise HttpError(400, LOCKED)
     _check_address(given.text("AdvertiseAddr"), context.node)
     pools = given.words("DefaultAddrPool")
     if len(pools) > 1:
@@ -44,7 +45,7 @@ async def _init(request: web.Request) -> web.Response:
     context.engines.submit(
         InitSwarm(
             context.machine,
-            spec=spec_from_json(body.get("Spec") or {}),
+            spec=swarm_spec(given.within("Spec")),
             availability=_availability(given),
             pool=pools[0] if pools else "",
             pool_prefix=given.number("SubnetSize"),
@@ -78,13 +79,13 @@ async def _update(request: web.Request) -> web.Response:
     context = context_of(request)
     context.manager()
     version = asked.version(request)
-    body = await asked.body(request, needed=True)
+    given = Given(await asked.body(request, needed=True), "Spec")
     if asked.flag(request, "rotateManagerUnlockKey"):
-        raise HttpError(400, "a lab's swarm is never locked")
+        raise HttpError(400, LOCKED)
     request[BY_SWARM] = True
     context.engines.submit(
         UpdateSwarm(
-            spec_from_json(body),
+            swarm_spec(given),
             version,
             rotate_worker_token=asked.flag(request, "rotateWorkerToken"),
             rotate_manager_token=asked.flag(request, "rotateManagerToken"),
