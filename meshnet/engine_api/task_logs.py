@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from meshnet.engine_api import asked
 from meshnet.engine_api.app import engine_headers
 from meshnet.engine_api.context import Context, context_of
 from meshnet.engine_api.log_query import log_query
-from meshnet.engine_api.streams import MULTIPLEXED, Stream, frame
+from meshnet.engine_api.streams import MULTIPLEXED, Stream, frame, while_listening
 from meshnet.lab.workloads.logs import LogLine, LogQuery
 from meshnet.model import Task, TaskId
 
@@ -24,13 +25,11 @@ async def send_logs(request: web.Request, wanted: Callable[[Task], bool]) -> web
     response = web.StreamResponse(headers={**engine_headers(request), "Content-Type": MULTIPLEXED})
     await response.prepare(request)
     weaver = _Weaver(context_of(request), wanted, query)
-    try:
+    async with while_listening(request), contextlib.aclosing(weaver):
         async for task, line in weaver.lines():
             told = _details(task) if details else ""
             text = line.shown(timestamps=timestamps, details=told)
             await response.write(frame(Stream(line.output), text))
-    finally:
-        weaver.close()
     return response
 
 
@@ -58,9 +57,11 @@ class _Weaver:
         while (said := await self._said.get()) is not None:
             yield said
 
-    def close(self) -> None:
-        for task in (self._watching, *self._readers.values()):
+    async def aclose(self) -> None:
+        tasks = (self._watching, *self._readers.values())
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self) -> None:
         """A reader for every task there is; with ``follow`` also for those that come."""

@@ -26,6 +26,7 @@ from meshnet.engine_api.streams import (
     frame,
     media_type,
     takeover,
+    while_listening,
 )
 from meshnet.lab.programs import Output
 from meshnet.lab.workloads.logs import LogQuery
@@ -42,9 +43,10 @@ async def logs(request: web.Request) -> web.StreamResponse:
     kind = media_type(tty=one.terminal, version=version_of(request))
     response = web.StreamResponse(headers={"Content-Type": kind})
     await response.prepare(request)
-    async for line in context.engines.log(one.id).read(query):
-        shown = line.shown(timestamps=timestamps)
-        await response.write(shown if one.terminal else frame(Stream(line.output), shown))
+    async with while_listening(request):
+        async for line in context.engines.log(one.id).read(query):
+            shown = line.shown(timestamps=timestamps)
+            await response.write(shown if one.terminal else frame(Stream(line.output), shown))
     return response
 
 
@@ -120,11 +122,12 @@ async def stats(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     with following.watching(context.engines, one.id, following.removed) as gone:
-        while not gone.done():
-            sample = _sample(context, following.now(context.state, one.id) or one, before)
-            await response.write(json.dumps(sample).encode() + b"\n")
-            before = sample
-            await asyncio.wait([gone], timeout=_BETWEEN_STATS)
+        async with while_listening(request):
+            while not gone.done():
+                sample = _sample(context, following.now(context.state, one.id) or one, before)
+                await response.write(json.dumps(sample).encode() + b"\n")
+                before = sample
+                await asyncio.wait([gone], timeout=_BETWEEN_STATS)
     return response
 
 

@@ -18,6 +18,7 @@ from meshnet.engine_api.context import Context, context_of
 from meshnet.engine_api.given import Given
 from meshnet.engine_api.instants import NEVER
 from meshnet.engine_api.notices import about_container
+from meshnet.engine_api.streams import while_listening
 from meshnet.errors import Refusal, RefusedError
 from meshnet.lab.containers import signal_number
 from meshnet.model import SECOND, ContainerState
@@ -192,8 +193,9 @@ async def wait(request: web.Request) -> web.StreamResponse:
     with following.watching(context.engines, one.id, verdicts[condition]) as decided:
         await response.prepare(request)
         resting = condition == "not-running" and one.status not in (ContainerState.RUNNING, "restarting")
-        code = one.exit_code if resting else await decided
-    await response.write(b'{"StatusCode":%d}\n' % code)
+        async with while_listening(request):
+            code = one.exit_code if resting else await decided
+            await response.write(b'{"StatusCode":%d}\n' % code)
     return response
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from meshnet.engine_api.context import context_of
 from meshnet.engine_api.events import FILTERS, wanted
 from meshnet.engine_api.instants import read
 from meshnet.engine_api.notices import Notice
+from meshnet.engine_api.streams import while_listening
 from meshnet.errors import RefusedError
 from meshnet.model import SECOND
 
@@ -27,18 +29,18 @@ async def events(request: web.Request) -> web.StreamResponse:
     with context.hub.listening(context.machine) as news:
         past = context.hub.past(context.machine, since) if since is not None else []
         await response.prepare(request)
-        for notice in past:
-            if wanted(notice, chosen) and (until is None or notice.time <= until):
-                await response.write(_line(notice))
-        left = None if until is None else max(0, until - context.engines.now()) / SECOND
-        try:
-            async with asyncio.timeout(left):
-                while True:
-                    notice = await news.get()
-                    if wanted(notice, chosen):
-                        await response.write(_line(notice))
-        except TimeoutError:
-            return response
+        async with while_listening(request):
+            for notice in past:
+                if wanted(notice, chosen) and (until is None or notice.time <= until):
+                    await response.write(_line(notice))
+            left = None if until is None else max(0, until - context.engines.now()) / SECOND
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    while True:
+                        notice = await news.get()
+                        if wanted(notice, chosen):
+                            await response.write(_line(notice))
+    return response
 
 
 def _instant(request: web.Request, name: str) -> int | None:

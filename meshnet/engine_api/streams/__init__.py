@@ -4,6 +4,7 @@ Nothing here knows of a swarm or a container; routes are built on it.
 """
 
 from meshnet.engine_api.streams.frames import Stream, frame
+from meshnet.engine_api.streams.presence import while_listening
 from meshnet.engine_api.streams.processes import run_attached, run_detached
 from meshnet.engine_api.streams.server import StreamRunner
 from meshnet.engine_api.streams.takeover import (
@@ -27,4 +28,5 @@ __all__ = [
     "run_attached",
     "run_detached",
     "takeover",
+    "while_listening",
 ]

@@ -13,6 +13,7 @@ Three things about aiohttp 3.14 stand in the way of ``takeover``:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -42,6 +43,9 @@ class StreamConnection(RequestHandler):
     half_closed = False
     """Whether the client has said that it will send no more."""
 
+    _lost = False
+    _told: Callable[[], None] | None = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._parser = _Parser(
@@ -55,6 +59,22 @@ class StreamConnection(RequestHandler):
             max_msg_queue_size=self._max_msg_queue_size,
         )
 
+    def when_gone(self, tell: Callable[[], None] | None) -> None:
+        """Have ``tell`` called, now or later, once the client has ended its side or is gone; None takes it back."""
+        self._told = tell
+        if self.half_closed or self._lost:
+            self._tell()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._lost = True
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._told is not None:
+            self._told()
+            self._told = None
+
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for bool | None, aiohttp promised None
         """Keep the connection for the answer that is being made; it closes with that."""
         idle = self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
@@ -62,6 +82,7 @@ class StreamConnection(RequestHandler):
             return False
         self.half_closed = True
         self.close()  # the request under way is the last
+        self._tell()
         return True
 
 
