@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from meshnet.errors import RefusedError
+from meshnet.engine_api.answers import HttpError
 
 Filters = Mapping[str, frozenset[str]]
 
@@ -26,53 +26,53 @@ def flag(request: web.Request, name: str, default: bool = False) -> bool:
 
 
 def number(request: web.Request, name: str) -> int | None:
-    """A number of the query, or None. Raises ``RefusedError``."""
+    """A number of the query, or None. Raises ``HttpError``."""
     text = request.query.get(name, "")
     if not text:
         return None
     try:
         return int(text)
     except ValueError as error:
-        raise RefusedError(f'strconv.Atoi: parsing "{text}": invalid syntax') from error
+        raise HttpError(400, f'strconv.Atoi: parsing "{text}": invalid syntax') from error
 
 
 def version(request: web.Request) -> int:
-    """The version that an update was made for. Raises ``RefusedError`` where it isn't said."""
+    """The version that an update was made for. Raises ``HttpError`` where it isn't said."""
     text = request.query.get("version", "")
     if not (text.isascii() and text.isdecimal()):
-        raise RefusedError(f"invalid version '{text}': strconv.ParseUint: parsing \"{text}\": invalid syntax")
+        raise HttpError(400, f"invalid version '{text}': strconv.ParseUint: parsing \"{text}\": invalid syntax")
     if len(text) > _DIGITS:
-        raise RefusedError(f"invalid version '{text}': strconv.ParseUint: parsing \"{text}\": value out of range")
+        raise HttpError(400, f"invalid version '{text}': strconv.ParseUint: parsing \"{text}\": value out of range")
     return int(text)
 
 
 async def body(request: web.Request, *, needed: bool = False) -> dict[str, Any]:
-    """A request's JSON object; nothing at all is an empty one, unless one is ``needed``. Raises ``RefusedError``."""
+    """A request's JSON object; nothing at all is an empty one, unless one is ``needed``. Raises ``HttpError``."""
     data = await request.read()
     if not data.strip():
         if needed:
-            raise RefusedError("invalid JSON: got EOF while reading request body")
+            raise HttpError(400, "invalid JSON: got EOF while reading request body")
         return {}
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise RefusedError(f"invalid JSON: {error}") from error
+        raise HttpError(400, f"invalid JSON: {error}") from error
     if not isinstance(found, dict):
-        raise RefusedError("invalid JSON: an object is expected")
+        raise HttpError(400, "invalid JSON: an object is expected")
     return found
 
 
 def filters(request: web.Request, known: Collection[str]) -> Filters:
-    """The query's filters, written as maps or as lists. Raises ``RefusedError`` for an unknown one."""
+    """The query's filters, written as maps or as lists. Raises ``HttpError`` for an unknown one."""
     text = request.query.get("filters", "")
     try:
         given = json.loads(text) if text else {}
         found = {key: _values(values) for key, values in given.items()}
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise RefusedError(f"invalid filter: {error}") from error
+        raise HttpError(400, f"invalid filter: {error}") from error
     for key in found:
         if key not in known:
-            raise RefusedError(f"invalid filter '{key}'")
+            raise HttpError(400, f"invalid filter '{key}'")
     return {key: values for key, values in found.items() if values}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from meshnet.engine_api.answers import HttpError
 from meshnet.engine_api.asked import flag
 from meshnet.engine_api.instants import read
-from meshnet.errors import RefusedError
 from meshnet.lab.workloads.logs import LogQuery
 
 _DIGITS = 18
@@ -14,10 +14,10 @@ _DIGITS = 18
 
 
 def log_query(request: web.Request) -> LogQuery:
-    """Raises ``RefusedError``."""
+    """Raises ``HttpError``."""
     stdout, stderr = flag(request, "stdout"), flag(request, "stderr")
     if not (stdout or stderr):
-        raise RefusedError("Bad parameters: you must choose at least one stream")
+        raise HttpError(400, "Bad parameters: you must choose at least one stream")
     tail = request.query.get("tail", "")
     return LogQuery(
         stdout=stdout,
@@ -35,4 +35,4 @@ def _instant(request: web.Request, name: str) -> int:
     try:
         return read(text) if text else 0
     except ValueError as error:
-        raise RefusedError(f'invalid value for "{name}": {text!r} is no instant') from error
+        raise HttpError(400, f'invalid value for "{name}": {text!r} is no instant') from error

@@ -14,6 +14,9 @@ from meshnet.engine_api.routes import all_routes
 from meshnet.engine_api.streams import StreamRunner
 from meshnet.lab.engines import Engines
 
+_LONGEST_HEAD = 1024 * 1024
+"""Bytes, as Go's server has it: clients put every id they ask about into the path's filters."""
+
 
 async def serve(engines: Engines, sockets: Mapping[str, socket.socket]) -> list[StreamRunner]:
     """Serve each machine on the socket that listens there. It goes on until the runners are cleaned up, or for ever."""
@@ -21,7 +24,14 @@ async def serve(engines: Engines, sockets: Mapping[str, socket.socket]) -> list[
     runners = []
     for machine, listening in sockets.items():
         app = make_app(Context(engines, machine, hub), all_routes())
-        runner = StreamRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = StreamRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=1.0,
+            max_line_size=_LONGEST_HEAD,
+            max_field_size=_LONGEST_HEAD,
+        )
         await runner.setup()
         await web.SockSite(runner, listening).start()
         runners.append(runner)
