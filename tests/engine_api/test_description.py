@@ -127,7 +127,7 @@ async def _of_services(engine: Checked) -> None:
     assert (await engine.get("/services/whoami/logs", stdout="1")).status == 200
     await engine.refused(409, "POST", "/services/create", whoami)
     await engine.refused(400, "POST", "/services/create", service("other", EndpointSpec={"Ports": [port(1, 8000)]}))
-    await engine.refused(400, "POST", "/services/create", service(""))
+    await engine.refused(400, "POST", "/services/create", service("bad name"))
     await engine.refused(404, "GET", "/services/nothing")
     await engine.ok("DELETE", "/services/whoami")
 

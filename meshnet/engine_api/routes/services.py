@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from meshnet.engine_api import asked
@@ -11,8 +13,10 @@ from meshnet.engine_api.lookup import find
 from meshnet.engine_api.service_spec import service_spec
 from meshnet.engine_api.services_json import service_json
 from meshnet.engine_api.task_logs import send_logs
-from meshnet.model import ClusterState, Service
+from meshnet.model import ClusterState, ContainerId, Service, ServiceSpec
+from meshnet.model.ids import derived_id
 from meshnet.orchestrator.commands import CreateService, RemoveService, RollbackService, UpdateService
+from meshnet.orchestrator.container_names import drawn
 
 _FILTERS = ("id", "label", "mode", "name", "runtime")
 
@@ -56,12 +60,20 @@ def _begins(text: str, wanted: frozenset[str] | None) -> bool:
 async def _create(request: web.Request) -> web.Response:
     context = context_of(request)
     context.manager()
-    spec = service_spec(context.state, await asked.body(request, needed=True))
+    spec = _named(context.state, service_spec(context.state, await asked.body(request, needed=True)))
     request[BY_SWARM] = True
     state = context.engines.submit(CreateService(spec))
     made = state.service_named(spec.name)
     assert made is not None
     return as_json({"ID": made.id, "Warnings": None}, 201)
+
+
+def _named(state: ClusterState, spec: ServiceSpec) -> ServiceSpec:
+    """With a name of two words, where it has none (moby daemon/cluster/convert/service.go)."""
+    if spec.name:
+        return spec
+    seed = ContainerId(derived_id(state.counters.seed, "service without a name", str(state.version)))
+    return replace(spec, name=drawn(seed, {service.spec.name for service in state.services.values()}))
 
 
 async def _inspect(request: web.Request) -> web.Response:
