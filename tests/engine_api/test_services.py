@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from meshnet.model import (
-    StoredKind,
-)
+from meshnet.model import StoredKind, StoredSpec
+from meshnet.orchestrator.commands import CreateStored
 from tests.engine_api.checked import Checked, port, replicated, service
 from tests.engine_api.conftest import Play
 from tests.orchestrator.swarms import network, run, swarm
