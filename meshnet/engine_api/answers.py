@@ -75,8 +75,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return as_json({"message": "http: request body too large"}, 413)
     except web.HTTPException as error:
         return as_json({"message": error.reason}, error.status)
-    except (ConnectionError, TimeoutError):
-        raise
+    except ConnectionError:
+        return nothing()  # nobody is there any more to read it
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         return as_json({"message": f"meshnet failed at {request.method} {request.path}: {error!r}"}, 500)

@@ -30,6 +30,9 @@ from meshnet.orchestrator import addresses, networks, ports, tasks
 from meshnet.orchestrator.commands import RollbackService, UpdateService
 from meshnet.orchestrator.draft import Draft
 
+MOST_REPLICAS = 1000
+"""Of one service. More can only be a slip, and would keep the swarm busy and everybody else waiting."""
+
 
 def create(draft: Draft, spec: ServiceSpec) -> Service:
     """Take a service on. Raises ``InputError`` or ``AllocationError`` that says what is wrong."""
@@ -146,6 +149,8 @@ def _check(draft: Draft, spec: ServiceSpec) -> None:
     check_name(spec.name, "service")
     if spec.replicas < 0:
         raise InputError("Number of replicas must be non-negative")
+    if spec.replicas > MOST_REPLICAS:
+        raise InputError(f"a lab runs up to {MOST_REPLICAS} tasks of a service, not {spec.replicas}")
     for constraint in spec.constraints:
         Constraint.parse(constraint)
     names = [node.name for node in draft.nodes.values() if node.membership is not Membership.LEFT]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import socket
@@ -27,7 +28,7 @@ from meshnet.lab.engines import ContainerProcess
 from meshnet.lab.programs import Client, FailedStart, Spawner
 from meshnet.lab.workloads import Catalogue
 from meshnet.lab.workloads.entering import ContainerProgram
-from meshnet.lab.workloads.logs import LogBuffer
+from meshnet.lab.workloads.logs import LogBuffer, LogQuery
 from meshnet.model import ClusterState, ContainerId
 from meshnet.orchestrator import Command, settled, step
 from meshnet.orchestrator.commands import ContainerExited, StopContainer
@@ -46,6 +47,7 @@ class PaperEngines:
         self.at_once = True
         self.logs: dict[ContainerId, LogBuffer] = {}
         self.listeners: list[Listener] = []
+        self.children: list[subprocess.Popen[bytes]] = []
         self._change = asyncio.Event()
 
     def now(self) -> int:
@@ -88,13 +90,15 @@ class PaperEngines:
             del controlling
             if program.argv[0] == "missing":
                 raise FailedStart('exec: "missing": executable file not found in $PATH: unknown', 127)
-            return subprocess.Popen(["cat"], stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+            child = subprocess.Popen(["cat"], stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+            self.children.append(child)
+            return child
 
         return spawn
 
     async def attach(self, container: ContainerId, client: Client) -> None:
-        while self._runs(container):
-            await self.changed()
+        async for line in self.log(container).read(LogQuery(follow=True)):
+            await client.write(line.output, line.text)
 
     def resize(self, container: ContainerId, rows: int, columns: int) -> None:
         """Nobody has a terminal."""
@@ -104,10 +108,6 @@ class PaperEngines:
 
     def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
         return [ContainerProcess("root", os.getpid(), 0, "00:00", "?", "00:00:00", "busybox")]
-
-    def _runs(self, id: ContainerId) -> bool:
-        container = self.state.containers.get(id)
-        return container is not None and container.placed
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Caller:
     """Speaks to one machine's engine."""
 
     def __init__(self, session: aiohttp.ClientSession, path: Path) -> None:
-        self._session = session
+        self.session = session
         self.path = path
 
     async def ask(self, method: str, path: str, /, body: object = None, **query: object) -> Answer:
@@ -145,8 +145,8 @@ class Caller:
         params = {key: value if isinstance(value, str) else json.dumps(value) for key, value in query.items()}
         sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if sent is not None else {}
-        url = f"http://engine{path}"
-        async with self._session.request(method, url, data=sent, params=params, headers=headers) as answer:
+        url, stream = f"http://engine{path}", None if sent is None else io.BytesIO(sent)
+        async with self.session.request(method, url, data=stream, params=params, headers=headers) as answer:
             return Answer(method, path, answer.status, answer.headers, await answer.read())
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -192,7 +192,11 @@ async def paper_bench(state: ClusterState | None = None) -> AsyncIterator[Bench]
             connector = aiohttp.UnixConnector(str(path))
             session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
             callers[name] = Caller(session, path)
-        yield Bench(engines, callers)
+        try:
+            yield Bench(engines, callers)
+        finally:
+            for child in engines.children:
+                child.kill()
 
 
 def _listening(path: Path) -> socket.socket:

@@ -172,23 +172,23 @@ def _unknown(schema: Json, value: object, place: str) -> Iterator[str]:
             yield from _unknown(schema.get("items", {}), item, f"{place}[]")
     if not isinstance(value, dict):
         return
-    members, others = _members(schema)
+    known, others = members(schema)
     for key, item in value.items():
         within = f"{place}.{key}".lstrip(".")
-        if key in members:
-            yield from _unknown(members[key], item, within)
+        if key in known:
+            yield from _unknown(known[key], item, within)
         elif isinstance(others, dict):
             yield from _unknown(others, item, f"{place}.*".lstrip("."))
-        elif members and others is None:
+        elif known and others is None:
             yield within
 
 
-def _members(schema: Json) -> tuple[Json, object]:
+def members(schema: Json) -> tuple[Json, object]:
     """The properties that an object may have, and what further ones may be: a schema, anything, or None for nothing."""
     schema = resolved(schema)
-    members, others = dict(schema.get("properties", {})), schema.get("additionalProperties")
+    found, others = dict(schema.get("properties", {})), schema.get("additionalProperties")
     for part in schema.get("allOf", ()):
-        more, further = _members(part)
-        members |= more
+        more, further = members(part)
+        found |= more
         others = others or further
-    return members, others
+    return found, others

@@ -63,8 +63,8 @@ def _tests(state: ClusterState, there: Sequence[Resident], filters: Filters) -> 
         "label": lambda values: lambda one: all(labelled(one.labels, value) for value in values),
         "ancestor": lambda values: lambda one: any(_descends(one, value) for value in values),
         "network": lambda values: lambda one: any(_is_on(state, one, value) for value in values),
-        "is-task": lambda values: lambda one: ("true" if one.is_task else "false") in _switches("is-task", values),
-        "exited": lambda values: lambda one: one.status == "exited" and one.exit_code in _numbers("exited", values),
+        "is-task": lambda values: _whether_task(_switches("is-task", values)),
+        "exited": lambda values: _ended_with(_numbers("exited", values)),
         "health": lambda values: lambda one: "none" in values,
         "isolation": lambda values: lambda one: "default" in values,
         "volume": lambda values: lambda one: False,
@@ -92,6 +92,14 @@ def _by_name(values: Iterable[str]) -> Test:
     except re.error as error:
         raise RefusedError(f"invalid filter 'name': {error}") from error
     return lambda one: any(pattern.search(name) for pattern in patterns for name in (one.name, f"/{one.name}"))
+
+
+def _whether_task(wanted: frozenset[str]) -> Test:
+    return lambda one: ("true" if one.is_task else "false") in wanted
+
+
+def _ended_with(codes: frozenset[int]) -> Test:
+    return lambda one: one.status == "exited" and one.exit_code in codes
 
 
 def _descends(one: Resident, image: str) -> bool:

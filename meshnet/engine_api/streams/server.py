@@ -28,6 +28,11 @@ _TAKEN_OVER = re.compile(r"(/v\d+\.\d+)?/(exec/[^/]+/start|containers/[^/]+/atta
 class _Parser(HttpRequestParserPy):
     """Sees an upgrade in every request that is to be taken over."""
 
+    @property
+    def lacks_body(self) -> bool:
+        """Whether a request has come whose body hasn't yet, or not all of it."""
+        return self._payload_parser is not None
+
     def parse_message(self, lines: list[bytes]) -> Any:
         message = super().parse_message(lines)
         if message.upgrade or message.method != hdrs.METH_POST or not _TAKEN_OVER.fullmatch(message.path):
@@ -76,9 +81,10 @@ class StreamConnection(RequestHandler):
             self._told = None
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for bool | None, aiohttp promised None
-        """Keep the connection for the answer that is being made; it closes with that."""
+        """Keep the connection for the answer that is being made; it closes with that. A request that breaks off gets
+        none."""
         idle = self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
-        if idle:
+        if idle or (isinstance(self._parser, _Parser) and self._parser.lacks_body):
             return False
         self.half_closed = True
         self.close()  # the request under way is the last
