@@ -152,7 +152,7 @@ def test_events_tell_what_happened(docker: Docker, eventually: Callable[[Callabl
     docker.until("service ls --filter name=t-seen --format '{{.Replicas}}'", lambda said: said == "1/1")
     docker("service rm t-seen")
     events = '{{.Type}} {{.Action}} {{index .Actor.Attributes "name"}}'
-    said = docker(f"events --since {since} --until 0s --filter type=service --format '{events}'")
+    said = docker(f"events --since {since} --until $(date +%s.%N) --filter type=service --format '{events}'")
     assert "service create t-seen" in said
     assert "service remove t-seen" in said
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from meshnet.lab.deadlines import ANSWER, scaled
 from tests.lab.docker.terminal import WORKER2, Docker
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("docker-streams")]
 
 CLIENT = "633ddfc082b9"
+WHOAMI = "f47e05019fd9"
 SUM = "sha256sum"
 
 
@@ -29,12 +33,14 @@ def test_fifty_programs_at_once_all_finish(docker: Docker) -> None:
 
 
 def test_clients_that_vanish_leave_nothing(docker: Docker) -> None:
-    pid = "$(cat /proc/1/stat | cut -d' ' -f1)"
-    count = f"ls /proc/{pid}/fd | wc -l"
+    lab = docker(f"top {WHOAMI}", on=WORKER2).splitlines()[1].split()[1]  # the lab's own process serves it
     docker(f"exec {CLIENT} true", on=WORKER2)
-    lines = "docker exec -i {0} cat >/dev/null & docker logs -f {0} >/dev/null & docker events >/dev/null &"
-    stubborn = lines.format(CLIENT)
-    script = f"before=$({count}); {stubborn} sleep 2; kill -9 $(jobs -p); wait; sleep 1; echo $before $({count})"
-    before, after = docker.typed(script, on=WORKER2).check().text.split()[-2:]
-    assert int(after) <= int(before)
-    assert "cat" not in docker(f"top {CLIENT}", on=WORKER2)
+    before = int(docker.lab.run(WORKER2, f"ls /proc/{lab}/fd | wc -l").check().text)
+    streams = ("exec -i {0} cat", "logs -f {0}", "events", "stats {0}")
+    started = "".join(f"{docker.client} {each.format(CLIENT)} <$fifo >/dev/null 2>&1 & " for each in streams)
+    script = f"fifo=$(mktemp -u); mkfifo $fifo; sleep 1000 >$fifo & {started} sleep 2; kill -9 $(jobs -p); rm $fifo"
+    docker.lab.run(WORKER2, script).check()
+    deadline = time.monotonic() + scaled(ANSWER)
+    while int(docker.lab.run(WORKER2, f"ls /proc/{lab}/fd | wc -l").check().text) > before:
+        assert time.monotonic() < deadline, docker.lab.run(WORKER2, f"ls -l /proc/{lab}/fd").text
+    docker.until(f"top {CLIENT}", lambda said: "cat" not in said, on=WORKER2)
