@@ -37,8 +37,10 @@ def test_clients_that_vanish_leave_nothing(docker: Docker) -> None:
     docker(f"exec {CLIENT} true", on=WORKER2)
     before = int(docker.lab.run(WORKER2, f"ls /proc/{lab}/fd | wc -l").check().text)
     streams = ("exec -i {0} cat", "logs -f {0}", "events", "stats {0}")
-    started = "".join(f"{docker.client} {each.format(CLIENT)} <$fifo >/dev/null 2>&1 & " for each in streams)
-    script = f"fifo=$(mktemp -u); mkfifo $fifo; sleep 1000 >$fifo & {started} sleep 2; kill -9 $(jobs -p); rm $fifo"
+    started = "".join(
+        f'{docker.client} {each.format(CLIENT)} <$fifo >/dev/null 2>&1 & all="$all $!"; ' for each in streams
+    )
+    script = f"fifo=$(mktemp -u); mkfifo $fifo; sleep 1000 >$fifo & all=$!; {started} sleep 2; kill -9 $all; rm $fifo"
     docker.lab.run(WORKER2, script).check()
     deadline = time.monotonic() + scaled(ANSWER)
     while int(docker.lab.run(WORKER2, f"ls /proc/{lab}/fd | wc -l").check().text) > before:
