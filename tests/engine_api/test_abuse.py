@@ -17,8 +17,6 @@ from tests.engine_api.bench import Bench, paper_bench
 from tests.engine_api.checked import port, replicated, service
 from tests.orchestrator.swarms import MANAGER
 
-pytestmark = pytest.mark.thorough
-
 _NOTHING_DOES = 1 << 62
 
 

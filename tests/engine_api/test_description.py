@@ -15,8 +15,6 @@ from tests.engine_api.bench import paper_bench
 from tests.engine_api.checked import Checked, port, replicated, service
 from tests.orchestrator.swarms import MANAGER, WORKER1, WORKER2
 
-pytestmark = pytest.mark.thorough
-
 Scene = Callable[[Checked], Awaitable[None]]
 
 
