@@ -25,6 +25,9 @@ Listener = Callable[[ClusterState, ClusterState], None]
 _SHORTEST = 0.01
 """Seconds between two ticks at least: whatever is overdue, the loop stays calm."""
 
+_CALM = 1.0
+"""Seconds until a tick that could not be taken is tried again."""
+
 
 class Follower(Protocol):
     """What becomes as the state has it. It submits its reports by itself."""
@@ -50,6 +53,7 @@ class ControlLoop:
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._listeners: list[Listener] = []
+        self._calm = False
 
     @staticmethod
     def now() -> int:
@@ -64,6 +68,15 @@ class ControlLoop:
         for listener in tuple(self._listeners):
             listener(before, self.state)
         return self.state
+
+    def report(self, command: Command) -> None:
+        """As ``submit``, for what has happened and nobody asked: what the swarm makes of it that can't be done goes to
+        the lab's log, and is tried again with the next step."""
+        try:
+            self.submit(command)
+        except MeshnetError:
+            traceback.print_exc(file=sys.stderr)
+            self._calm = True
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` told of every change; call what is returned to end that."""
@@ -91,14 +104,17 @@ class ControlLoop:
             if self._followed != state.version:
                 await self._follow(state)
             elif not await self._woken():
-                self.submit(Tick())
+                self.report(Tick())
 
     async def _woken(self) -> bool:
         """Wait for a change; False when what the state waits for has come first."""
         deadline = next_deadline(self.state)
-        timeout = None if deadline is None else max(_SHORTEST, (deadline - self.now()) / SECOND)
+        least = _CALM if self._calm else _SHORTEST
+        self._calm = False
+        timeout = None if deadline is None else max(least, (deadline - self.now()) / SECOND)
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
         except TimeoutError:
             return False
         return True

@@ -135,7 +135,7 @@ class Lab:
         self.control = ControlLoop(state, self._apply, self)
         hosts = [self.node(name) for name in self.spec.hosts]
         self._names = NameService(lambda: self.control.state, hosts, _RESOLV_CONF)
-        self._containers = Containers(self._catalogue, self._home, self._names.resolution, self.control.submit)
+        self._containers = Containers(self._catalogue, self._home, self._names.resolution, self.control.report)
         self._proxies = {
             machine.name: Proxies(self.node(machine.name).interior.namespace.entered) for machine in self.spec.machines
         }

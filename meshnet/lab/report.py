@@ -15,12 +15,11 @@ def status_of(
 ) -> Json:
     """``nodes``, ``services`` and ``tasks`` with their addresses (CIDR text by network name), the ``first_manager``,
     the state's ``version`` and ``hints``: command lines worth trying. ``addresses`` are the hosts' on the underlay."""
-    nodes = {node.name: node for node in state.nodes.values()}
     return {
         "name": spec.name,
         "version": state.version,
         "first_manager": next(machine.name for machine in spec.machines if machine.role is NodeRole.MANAGER),
-        "nodes": [_node(name, address, nodes.get(name), namespaces) for name, address in addresses.items()],
+        "nodes": [_node(name, address, state.node_named(name), namespaces) for name, address in addresses.items()],
         "services": [_service(state, service) for service in state.services.values()],
         "tasks": [_task(state, task) for task in state.tasks.values()],
         "hints": _hints(spec, state, addresses),

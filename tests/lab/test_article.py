@@ -17,7 +17,9 @@ BOTH = {"I'm cc9f97cc5056", "I'm f47e05019fd9"}
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[RunningLab]:
+    """Scaled to two, as in the article."""
     with running() as lab:
+        lab.client.call("scale", service="whoami", replicas=2)
         yield lab
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from meshnet.lab.resolver import wire
 from meshnet.lab.resolver.listening import Enter
 
 PATIENCE = 4.0
@@ -35,6 +34,8 @@ async def forward(query: bytes, *, tcp: bool, upstreams: Sequence[Upstream], ent
 
     It is asked by the protocol that the resolver was asked by, and may be truncated.
     """
+    from meshnet.lab.resolver import wire
+
     for upstream in upstreams[:MOST_UPSTREAMS]:
         try:
             async with asyncio.timeout(PATIENCE):
@@ -47,6 +48,8 @@ async def forward(query: bytes, *, tcp: bool, upstreams: Sequence[Upstream], ent
 
 
 async def _by_udp(query: bytes, upstream: Upstream, enter: Enter) -> bytes:
+    from meshnet.lab.resolver import wire
+
     loop = asyncio.get_running_loop()
     with _socket(socket.SOCK_DGRAM, enter) as asking:
         await loop.sock_connect(asking, (str(upstream.address), upstream.port))
@@ -57,6 +60,8 @@ async def _by_udp(query: bytes, upstream: Upstream, enter: Enter) -> bytes:
 
 
 async def _by_tcp(query: bytes, upstream: Upstream, enter: Enter) -> bytes:
+    from meshnet.lab.resolver import wire
+
     loop = asyncio.get_running_loop()
     with _socket(socket.SOCK_STREAM, enter) as asking:
         await loop.sock_connect(asking, (str(upstream.address), upstream.port))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from meshnet.lab.resolver import wire
 from meshnet.lab.resolver.forwarding import Upstream, forward
 from meshnet.lab.resolver.listening import Listener, Reply
 from meshnet.lab.resolver.names import Names
 from meshnet.mesh import resolver
 from meshnet.model import ClusterState
 from meshnet.netstate import NamespaceRef
+
+if TYPE_CHECKING:  # dear, and of no use before somebody asks
+    from meshnet.lab.resolver.wire import Query
 
 MOST_FORWARDED = 1024
 """Questions of one sandbox that upstream servers are asked at a time; whoever asks more is refused."""
@@ -101,6 +103,8 @@ class _Resolver:
             task.cancel()
 
     def _handle(self, data: bytes, tcp: bool, reply: Reply) -> None:
+        from meshnet.lab.resolver import wire
+
         try:
             query = wire.read(data)
         except wire.BadQuery as error:
@@ -118,6 +122,8 @@ class _Resolver:
             self._forwarding.add(task)
             task.add_done_callback(self._forwarding.discard)
 
-    async def _forward(self, data: bytes, query: wire.Query, tcp: bool, reply: Reply) -> None:
+    async def _forward(self, data: bytes, query: Query, tcp: bool, reply: Reply) -> None:
+        from meshnet.lab.resolver import wire
+
         found = await forward(data, tcp=tcp, upstreams=self._upstreams, enter=self.namespace.entered)
         reply(found if found is not None else wire.reply(query, code=wire.Rcode.SERVFAIL))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Address
 
-from meshnet.lab.resolver import wire
 from meshnet.lab.resolver.listening import Enter, Listener, Reply
 from meshnet.lab.resolver.names import Answer, address_in_reverse
 
@@ -25,6 +24,8 @@ class NameServer:
         self._listener.close()
 
     def _handle(self, data: bytes, tcp: bool, reply: Reply) -> None:
+        from meshnet.lab.resolver import wire
+
         try:
             query = wire.read(data)
         except wire.BadQuery as error:

@@ -6,6 +6,7 @@ The files are the node's, except that ``/etc/hostname``, ``/etc/hosts`` and ``/e
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -118,7 +119,7 @@ def _move_in(task: TaskContext) -> None:
     libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS | libc.CLONE_NEWPID)
     libc.make_mounts_private()
     libc.set_hostname(task.hostname)
-    libc.mount("sysfs", "/sys", "sysfs", libc.MS_NOSUID | libc.MS_NODEV)
+    _show_interfaces()
     _FILES.mkdir(parents=True, exist_ok=True)
     libc.mount("tmpfs", str(_FILES), "tmpfs", libc.MS_NOSUID | libc.MS_NODEV)
     for name, text in etc_files(task).items():
@@ -126,6 +127,15 @@ def _move_in(task: TaskContext) -> None:
         private.write_text(text)
         if shown.exists():
             libc.bind(str(private), str(shown))
+
+
+def _show_interfaces() -> None:
+    """Let ``/sys`` show those of the network namespace it is looked at from."""
+    try:
+        libc.mount("sysfs", "/sys", "sysfs", libc.MS_NOSUID | libc.MS_NODEV)
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # it does already, in a container on its node's own network
+            raise
 
 
 def etc_files(task: TaskContext) -> dict[str, str]:

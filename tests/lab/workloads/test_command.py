@@ -12,8 +12,8 @@ import pytest
 from meshnet.errors import LabError
 from meshnet.lab.workloads import Catalogue, CatalogueEntry
 from meshnet.lab.workloads.command import RunningCommand
-from meshnet.lab.workloads.environment import PATH, image_path
 from meshnet.lab.workloads.console import Console
+from meshnet.lab.workloads.environment import PATH, image_path
 from meshnet.lab.workloads.logs import LogBuffer, LogQuery
 from tests.lab.walled import walled
 from tests.lab.workloads.task import CONTAINER, Place
