@@ -46,6 +46,7 @@ def wanted(
     folder: Path | None = None,
     *,
     stack: list[Path] | None = None,
+    stack_name: str = "",
     topo: str | None = None,
     kernel: str = AUTO,
     without: list[str] | None = None,
@@ -55,7 +56,7 @@ def wanted(
     output: Path | None = None,
 ) -> Wanted:
     """Read the lab's files, and choose its kernel. Nothing is started."""
-    overrides = Overrides(tuple(stack or ()), topo, tuple(engine or ()), seed, no_swarm)
+    overrides = Overrides(tuple(stack or ()), topo, tuple(engine or ()), seed, no_swarm, stack_name)
     spec = load_lab(folder, overrides)
     for warning in spec.warnings:
         show.err.print(f"[yellow]note:[/] {warning}", markup=True)
@@ -107,6 +108,7 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         folder: options.Folder = None,
         stack: options.Stack = None,
+        stack_name: options.StackName = "",
         topo: options.Topology = None,
         kernel: options.Kernel = AUTO,
         without: options.Without = None,
@@ -119,6 +121,7 @@ def register(app: typer.Typer) -> None:
         asked = wanted(
             folder,
             stack=stack,
+            stack_name=stack_name,
             topo=topo,
             kernel=kernel,
             without=without,

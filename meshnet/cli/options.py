@@ -15,6 +15,9 @@ Stack = Annotated[
     Optional[list[Path]],  # noqa: UP045
     typer.Option("--stack", metavar="FILE", help="A Compose file in place of the folder's; several are merged."),
 ]
+StackName = Annotated[
+    str, typer.Option("--stack-name", metavar="NAME", help="What docker stack deploy would be told to call it.")
+]
 Topology = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--topo", metavar="NAME[,key=value...]", help="swarm,managers=3,workers=2; leafspine; twosite."),

@@ -28,16 +28,17 @@ class Located:
     networks: Mapping[str, str]
 
 
-def load_stack(paths: Sequence[Path], variables: Mapping[str, str] | None = None) -> Stack:
+def load_stack(paths: Sequence[Path], variables: Mapping[str, str] | None = None, name: str = "") -> Stack:
     """The stack that ``paths`` describe together; a later file overrides an earlier one.
 
-    ``variables`` are what ``${NAME}`` stands for, by default this process's environment. Raises ``InputError``: one
+    ``variables`` are what ``${NAME}`` stands for, by default this process's environment. ``name`` is the stack's, in
+    place of one that a file may give it. Raises ``InputError``: one
     sentence with file, line and key. Images are not looked up.
     """
-    return load_located(paths, variables).stack
+    return load_located(paths, variables, name).stack
 
 
-def load_located(paths: Sequence[Path], variables: Mapping[str, str] | None = None) -> Located:
+def load_located(paths: Sequence[Path], variables: Mapping[str, str] | None = None, name: str = "") -> Located:
     """As ``load_stack``, for one who has more to say about what stands where."""
     variables = os.environ if variables is None else variables
     interpolation = Interpolation(variables)
@@ -50,6 +51,8 @@ def load_located(paths: Sequence[Path], variables: Mapping[str, str] | None = No
         files.append((document, _with_places(validated(StackFile, document, data), document)))
     origin = Origin(tuple(document for document, _ in files), variables)
     file = reduce(merge, (file for _, file in files), StackFile())
+    if name:
+        file = file.model_copy(update={"name": name})
     stack = build(file, origin)
     warnings += (*interpolation.warnings, *stack.warnings)
     return Located(

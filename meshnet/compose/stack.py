@@ -27,6 +27,8 @@ from meshnet.model.network import INGRESS
 
 DEFAULT_NETWORK = "default"
 NAMESPACE_LABEL = "com.docker.stack.namespace"
+IMAGE_LABEL = "com.docker.stack.image"
+"""The image as the file has it: what the client sends instead may be more exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,17 @@ def _service(file: StackFile, key: str, networks: Mapping[str, NetworkSpec], ori
         raise InputError(f"services.{key}: an image is wanted", where=origin.where(place))
     name = check_name(full_name(file, key), "service", where=origin.where(place))
     joined = {networks[network].name: _aliases(file, key, told, network) for network in joined_networks(told)}
+    ports = tuple(port for entry in told.ports for port in entry.configs())
+    labels = _labels(file, told.deploy.labels)
+    image = told.image
+    if file.name:  # what the docker client does to a service of a stack; the order of these means nothing
+        joined = dict(sorted(joined.items()))
+        ports = tuple(sorted(ports, key=lambda port: port.published))
+        labels = {**labels, IMAGE_LABEL: image}
+        image = image if _has_tag(image) else f"{image}:latest"
     return ServiceSpec(
         name=name,
-        image=told.image,
+        image=image,
         command=tuple(told.entrypoint),
         args=tuple(told.command),
         env=tuple(_environment(told, origin)),
@@ -121,7 +131,7 @@ def _service(file: StackFile, key: str, networks: Mapping[str, NetworkSpec], ori
         replicas=1 if told.deploy.replicas is None else told.deploy.replicas,
         networks=tuple(joined),
         aliases={network: aliases for network, aliases in joined.items() if aliases},
-        ports=tuple(port for entry in told.ports for port in entry.configs()),
+        ports=ports,
         endpoint_mode=told.endpoint_mode,
         constraints=tuple(told.deploy.placement.constraints),
         preferences=tuple(preference.spread for preference in told.deploy.placement.preferences),
@@ -132,9 +142,13 @@ def _service(file: StackFile, key: str, networks: Mapping[str, NetworkSpec], ori
         restart=told.deploy.restart_policy.policy() if told.deploy.restart_policy else None,
         update=told.deploy.update_config.config() if told.deploy.update_config else None,
         rollback=told.deploy.rollback_config.config() if told.deploy.rollback_config else None,
-        labels=_labels(file, told.deploy.labels),
+        labels=labels,
         container_labels=_labels(file, told.labels),
     )
+
+
+def _has_tag(image: str) -> bool:
+    return "@" in image or ":" in image.rpartition("/")[2]
 
 
 def _entries(file: StackFile, kind: StoredKind) -> Mapping[str, StoredEntry]:

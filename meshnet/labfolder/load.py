@@ -15,7 +15,7 @@ from meshnet.lab.workloads.catalogue import Catalogue
 from meshnet.labfolder import story
 from meshnet.labfolder.folder import LAB_FILE, Folder, find
 from meshnet.labfolder.nodes import check_bridges, machines_of
-from meshnet.labfolder.overrides import OPTION_NO_SWARM, OPTION_STACK, OPTION_TOPOLOGY, Overrides
+from meshnet.labfolder.overrides import OPTION_NO_SWARM, OPTION_STACK, OPTION_STACK_NAME, OPTION_TOPOLOGY, Overrides
 from meshnet.labfolder.rehearsal import Rehearsal
 from meshnet.labfolder.schema import LabFile
 from meshnet.labfolder.topology import Layout, lay_out, parse
@@ -115,7 +115,9 @@ def _located(files: Folder, overrides: Overrides, images: tuple[CatalogueEntry, 
     paths = overrides.stacks or ((files.stack,) if files.stack else ())
     if not paths:
         return Located(Stack(), {}, {}, {})
-    located = load_located(paths)
+    if overrides.stack_name and not overrides.stacks:
+        raise InputError("it names a stack of your own: give its file with --stack", where=OPTION_STACK_NAME)
+    located = load_located(paths, name=overrides.stack_name)
     catalogue = Catalogue(images)
     for service in located.stack.services:
         catalogue.check(service.image, where=located.images[service.name])

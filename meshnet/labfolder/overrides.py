@@ -11,20 +11,22 @@ from meshnet.model import Generation
 OPTION_ENGINE = "--engine"
 OPTION_NO_SWARM = "--no-swarm"
 OPTION_STACK = "--stack"
+OPTION_STACK_NAME = "--stack-name"
 OPTION_TOPOLOGY = "--topo"
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """``stacks`` are Compose files in place of the folder's; ``topology`` is ``NAME,key=value,...``; each of
-    ``engines`` is ``GENERATION`` for the lab or ``NODE=GENERATION`` for one node; ``no_swarm`` leaves the machines
-    outside any swarm."""
+    """``stacks`` are Compose files in place of the folder's, ``stack_name`` is what theirs is called; ``topology`` is
+    ``NAME,key=value,...``; each of ``engines`` is ``GENERATION`` for the lab or ``NODE=GENERATION`` for one node;
+    ``no_swarm`` leaves the machines outside any swarm."""
 
     stacks: tuple[Path, ...] = ()
     topology: str | None = None
     engines: tuple[str, ...] = ()
     seed: str | None = None
     no_swarm: bool = False
+    stack_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

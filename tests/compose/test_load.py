@@ -256,7 +256,9 @@ def test_stack_with_a_name_is_deployed_as_docker_does(load: Load) -> None:
     web = stack.services[0]
     assert (stack.name, web.name) == ("shop", "shop_web")
     assert web.aliases == {"shop_front": ("www", "web"), "shop_default": ("web",)}
-    assert web.labels == web.container_labels == stack.networks[0].labels == labels
+    assert web.container_labels == stack.networks[0].labels == labels
+    assert web.labels == {**labels, "com.docker.stack.image": "nginx"}
+    assert web.image == "nginx:latest"
 
 
 def test_external_network_keeps_its_name(load: Load) -> None:
