@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from meshnet.cli.lab import wanted
 from meshnet.errors import LabError, MachineError
 from meshnet.kernel.boot.choose import KernelKind
 from meshnet.lab.control import capture
+from meshnet.lab.control.client import Client
 from meshnet.lab.launcher import LabProcess
 
 SCHEMA = "meshnet-bench/1"
@@ -25,8 +27,38 @@ _MEASURES = {
     "built": "from the start to the lab being built",
     "answered": "from the start to the first answered request through a node without a task",
     "scale": "scaling whoami from 2 to 10 tasks, all ten reachable afterwards",
+    "docker": "a round trip of the docker client: docker ps, the tenth of ten in a row",
+    "service": "docker service create -d of 3 tasks, from its start to the first answer on its port",
     "down": "taking the lab down, its last process gone",
 }
+
+_CLOCK = """
+since() { awk -v before="$1" -v now="$(date +%s%N)" 'BEGIN { print (now - before) / 1e9 }'; }
+"""
+_ROUND_TRIP = (
+    _CLOCK
+    + """
+for time in 1 2 3 4 5 6 7 8 9 10; do began=$(date +%s%N); docker ps -q >/dev/null; done
+since $began
+"""
+)
+_SERVICE = (
+    _CLOCK
+    + """
+# a probe that costs next to nothing: a new process would take the one CPU from what is waited for
+mkfifo /tmp/never; exec 9<>/tmp/never
+began=$(date +%s%N)
+docker service create -d --name bench --replicas 3 -p 8099:80 nginx >/dev/null
+until [ -n "$answer" ]; do
+    if { exec 3<>/dev/tcp/127.0.0.1/8099; } 2>/dev/null; then
+        printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; read -t 1 answer <&3; exec 3>&-
+    else
+        read -t 0.02 -u 9
+    fi
+done
+since $began
+"""
+)
 
 _RUNS = Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Runs of each kernel.")]
 
@@ -82,11 +114,19 @@ def _once(kind: KernelKind, without: tuple[str, ...]) -> dict[str, float]:
             mark("scale", before)
             if not without:
                 _all_answer(10, lambda: capture.run(client, "swarm-worker1", ["curl", "-s", "127.0.0.1:8000"]).text)
+            figures["docker"] = _measured(client, _ROUND_TRIP)
+            if not without:
+                figures["service"] = _measured(client, _SERVICE)
     finally:
         before = time.monotonic()
         process.stop()
         mark("down", before)
     return figures
+
+
+def _measured(client: Client, script: str) -> float:
+    """The seconds that a script on the manager says something took."""
+    return round(float(capture.run(client, "swarm-manager", ["bash", "-c", script], env=os.environ).check().text), 3)
 
 
 def _all_answer(count: int, ask: Callable[[], str]) -> None:
