@@ -44,9 +44,10 @@ def pytest_sessionstart() -> None:
     gc.disable()  # since what collection makes stays
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
-    gc.enable()
+    if session.config.option.markexpr != UNIT:  # unit tests are over before there is much to collect
+        gc.enable()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from meshnet.errors import InputError
+from meshnet.errors import InputError, LabError
 from meshnet.kernel import iptables
 from meshnet.kernel.apply import Kernel
 from meshnet.kernel.boot.needs import Feature
@@ -26,7 +26,7 @@ from meshnet.lab.running_engines import RunningEngines
 from meshnet.lab.workloads import Catalogue
 from meshnet.lab.workloads.task import Home
 from meshnet.mesh import proxies, render
-from meshnet.model import ClusterState, TaskState
+from meshnet.model import ClusterState, Task, TaskState
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
 from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, step
@@ -93,13 +93,18 @@ class Lab:
 
     async def change(self, command: Command) -> None:
         """Ask something of the swarm, and follow until every task is where it is to be, or stays where it can't be
-        helped. Raises ``AllocationError`` or ``InputError`` with everything as it was."""
+        helped. Raises ``AllocationError`` or ``InputError`` with everything as it was, and ``LabError`` when it takes
+        too long."""
         self.control.submit(command)
-        async with asyncio.timeout(scaled(CONVERGED)):
-            await self.control.followed()
-            while _under_way(self.control.state):
-                await self.control.changed()
-            await self.control.followed()
+        try:
+            async with asyncio.timeout(scaled(CONVERGED)):
+                await self.control.followed()
+                while _under_way(self.control.state):
+                    await self.control.changed()
+                await self.control.followed()
+        except TimeoutError as error:
+            late = ", ".join(task.name for task in _under_way(self.control.state))
+            raise LabError(f"after {scaled(CONVERGED):.0f} s these are still on their way: {late}") from error
 
     async def scale(self, service: str, replicas: int) -> None:
         """``docker service scale SERVICE=REPLICAS``."""
@@ -169,9 +174,10 @@ class Lab:
         netns_files.remove(self.node(ref.node).interior, ref.file)
 
 
-def _under_way(state: ClusterState) -> bool:
-    """Whether a task is on its way somewhere: to run, or to its end."""
-    return any(
-        TaskState.ASSIGNED <= task.state < TaskState.RUNNING or (task.state is TaskState.RUNNING and not task.serves)
+def _under_way(state: ClusterState) -> list[Task]:
+    """The tasks on their way somewhere: to run, or to their end."""
+    return [
+        task
         for task in state.tasks.values()
-    )
+        if TaskState.ASSIGNED <= task.state < TaskState.RUNNING or (task.state is TaskState.RUNNING and not task.serves)
+    ]
