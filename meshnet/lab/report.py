@@ -60,7 +60,7 @@ def _task(state: ClusterState, task: Task) -> Json:
         "hostname": task.hostname,
         "sandbox": task.sandbox_file,
         "state": task.state.name.lower(),
-        "message": task.error or task.message,
+        "message": task.error,
         "addresses": {_name(state, attachment.network): str(attachment.address) for attachment in task.attachments},
     }
 
@@ -71,7 +71,7 @@ def _name(state: ClusterState, network: NetworkId) -> str:
 
 def _hints(spec: LabSpec, state: ClusterState, addresses: dict[str, str]) -> list[str]:
     """Commands for the prompt that show the mesh at work in this very lab."""
-    node = next(iter(state.nodes.values()))
+    node = max(state.nodes.values(), key=lambda node: node.role is NodeRole.WORKER)
     hints = []
     for service in state.services.values():
         for port in service.ingress_ports[:1]:

@@ -67,6 +67,17 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 @pytest.mark.lab
+def test_every_docker_command_shown_works_in_a_lab() -> None:
+    """Those that stand in blocks, in their order, in one lab."""
+    page = (ROOT / "docs" / "docker.md").read_text()
+    blocks = re.findall(r"^```\n(docker .*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    with running() as lab:
+        for line in "".join(blocks).splitlines():
+            lab.run("swarm-manager", line).check()
+
+
+@pytest.mark.lab
 def test_the_readme_shows_what_the_first_command_prints() -> None:
     readme = (ROOT / "README.md").read_text()
     with running() as lab:
