@@ -30,6 +30,7 @@ def resolved(draft: Draft, node: Node, spec: ContainerSpec) -> ContainerSpec:
     """``spec`` with its networks by name, if a container on ``node`` may be on all of them. Raises ``RefusedError``."""
     names = {asked: _name(draft, node, asked) for asked in spec.networks}
     wanted = tuple(dict.fromkeys(names.values()))
+    names[DEFAULT] = DEFAULT_BRIDGE
     modes = [name for name in wanted if name in MODES]
     if modes and len(wanted) > 1:
         raise RefusedError(f"conflicting options: cannot attach both user-defined networks and {modes[0]}")

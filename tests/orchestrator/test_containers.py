@@ -177,6 +177,8 @@ def test_networks_are_meant_by_id_too() -> None:
 def test_wished_address_is_for_networks_of_ones_own() -> None:
     with pytest.raises(Exception, match="user specified IP address is supported on user defined networks only"):
         created(alone(), networks=("bridge",), addresses={"bridge": "172.17.0.9"})
+    with pytest.raises(Exception, match="user specified IP address is supported on user defined networks only"):
+        created(alone(), addresses={"default": "172.17.0.9"})
     state = run(swarm(), network("a", attachable=True))
     made = container(running(state, networks=("a",), addresses={"a": "10.0.1.77"}))
     assert [str(leg.address) for leg in made.attachments] == ["10.0.1.77/24"]
