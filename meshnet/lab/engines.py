@@ -81,5 +81,8 @@ class Engines(Protocol):
     def log(self, container: ContainerId) -> LogBuffer:
         """What a container has said. An empty one, closed, for a container that never ran."""
 
-    def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
+    async def pid(self, container: ContainerId) -> int:
+        """The process, as its node sees it, by which a running container's namespaces are entered."""
+
+    async def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
         """What runs in a running container, its first process first; a served one has a line that stands for it."""

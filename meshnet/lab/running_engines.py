@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from meshnet.errors import Refusal, RefusedError
@@ -66,13 +67,16 @@ class RunningEngines:
     def log(self, container: ContainerId) -> LogBuffer:
         return self._console(container).log
 
-    def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
-        pid = self._containers.pid(container)
-        self._containers.entered(container)
-        if not pid:
-            served = self._find(container).spec.image
-            return [ContainerProcess("root", os.getpid(), 0, "00:00", "?", "00:00:00", served)]
-        return sorted(_in_namespace_of(pid), key=lambda process: process.pid)
+    async def pid(self, container: ContainerId) -> int:
+        return await self._containers.entered(container).pid()
+
+    async def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
+        first = await self.pid(container)
+        found = sorted(_in_namespace_of(first), key=lambda process: process.pid)
+        if self._containers.pid(container):
+            return found
+        served = self._find(container).spec.image
+        return [replace(one, command=served) if one.pid == first else one for one in found]
 
     def _console(self, container: ContainerId) -> Console:
         return self._containers.console(self._find(container))

@@ -106,7 +106,10 @@ class PaperEngines:
     def log(self, container: ContainerId) -> LogBuffer:
         return self.logs.setdefault(container, LogBuffer())
 
-    def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
+    async def pid(self, container: ContainerId) -> int:
+        return os.getpid()
+
+    async def processes(self, container: ContainerId) -> Sequence[ContainerProcess]:
         return [ContainerProcess("root", os.getpid(), 0, "00:00", "?", "00:00:00", "busybox")]
 
 

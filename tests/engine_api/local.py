@@ -124,6 +124,9 @@ class _LocalCatalogue(Catalogue):
 
 
 class _LocalEntered(Entered):
+    async def pid(self) -> int:
+        return self._running.pid or os.getpid()
+
     async def spawner(self, program: ContainerProgram) -> Spawner:
         return _spawner(program.argv, {**self.task.env, **program.env})
 

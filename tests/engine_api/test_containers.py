@@ -94,6 +94,7 @@ def test_task_container_shows_its_service_and_the_port_of_its_image(in_lab: Play
         assert row["Labels"]["com.docker.swarm.task.id"] == task.id
         assert row["Ports"] == [{"PrivatePort": 80, "Type": "tcp"}]
         shown = await client.get(f"/containers/{row['Id']}/json")
+        assert shown["State"]["Pid"] > 0, "though nginx is served by the lab itself"
         assert set(shown["NetworkSettings"]["Networks"]) == {"ingress", "net"}
         for place in shown["NetworkSettings"]["Networks"].values():
             assert place["IPAMConfig"] == {"IPv4Address": place["IPAddress"]} and len(place["EndpointID"]) == 64

@@ -118,22 +118,22 @@ async def stats(request: web.Request) -> web.StreamResponse:
     streams = flag(request, "stream", True)
     before: dict[str, Any] = {}
     if not streams:
-        return as_json(_sample(context, one, before))
+        return as_json(await _sample(context, one, before))
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     with following.watching(context.engines, one.id, following.removed) as gone:
         async with while_listening(request):
             while not gone.done():
-                sample = _sample(context, following.now(context.state, one.id) or one, before)
+                sample = await _sample(context, following.now(context.state, one.id) or one, before)
                 await response.write(json.dumps(sample).encode() + b"\n")
                 before = sample
                 await asyncio.wait([gone], timeout=_BETWEEN_STATS)
     return response
 
 
-def _sample(context: Context, one: Resident, before: dict[str, Any]) -> dict[str, Any]:
+async def _sample(context: Context, one: Resident, before: dict[str, Any]) -> dict[str, Any]:
     """What a container uses: its processes' own counters; of one that the lab itself serves, nothing."""
-    pids = [process.pid for process in context.engines.processes(one.id)] if one.running and one.pid else []
+    pids = [process.pid for process in await context.engines.processes(one.id)] if one.running and one.pid else []
     ticks, resident_bytes = 0, 0
     for pid in pids:
         used = _used(pid)

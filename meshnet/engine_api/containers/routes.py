@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import signal
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -49,9 +50,19 @@ async def listing(request: web.Request) -> web.Response:
 
 
 async def inspect(request: web.Request) -> web.Response:
-    one = resident_of(request)
-    execs = context_of(request).execs.of(one.id)
-    return as_json(views.details(context_of(request).state, one, execs, size=flag(request, "size")))
+    context, one = context_of(request), resident_of(request)
+    one = replace(one, pid=await _pid(context, one))
+    return as_json(views.details(context.state, one, context.execs.of(one.id), size=flag(request, "size")))
+
+
+async def _pid(context: Context, one: Resident) -> int:
+    """The process whose namespaces are its own: what is served has one from the first time somebody asks."""
+    if not one.running or one.pid:
+        return one.pid
+    try:
+        return await context.engines.pid(one.id)
+    except RefusedError:  # it ends just now
+        return 0
 
 
 async def create(request: web.Request) -> web.Response:
@@ -204,7 +215,7 @@ async def top(request: web.Request) -> web.Response:
     check_running(one)
     rows = [
         [each.user, str(each.pid), str(each.parent), "0", each.started, each.terminal, each.cpu, each.command]
-        for each in context.engines.processes(one.id)
+        for each in await context.engines.processes(one.id)
     ]
     return as_json({"Titles": ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"], "Processes": rows})
 

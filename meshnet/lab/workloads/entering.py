@@ -75,6 +75,13 @@ class Container:
 
         return spawn
 
+    async def pid(self) -> int:
+        """The process, as the node sees it, whose namespaces are the container's: ``nsenter -t`` enters it by that.
+        Raises ``RefusedError`` for a container that has ended."""
+        first = self._first()
+        await first.made()
+        return first.pid
+
     def stop(self) -> None:
         """End it, and every program started in it."""
         self._stopped = True
