@@ -144,11 +144,11 @@ def test_the_prompt_and_a_second_terminal(eventually: Callable[[Callable[[], boo
     assert (done.stdout, done.returncode) == ("swarm-worker1\n", 3)
     status = json.loads(meshnet("status", "--lab", lab, "--json").stdout)
     assert {node["name"] for node in status["nodes"]} == {"swarm-manager", "swarm-worker1", "swarm-worker2", "client"}
-    assert lab in meshnet("ls").stdout
+    assert lab in meshnet("ls").stdout.split()
     assert meshnet("exec", "--lab", lab, "nowhere", "--", "true").returncode == 2
     terminal.type("\x04")
     assert terminal.end() == 0
-    assert lab not in meshnet("ls").stdout
+    assert lab not in meshnet("ls").stdout.split()
 
 
 def test_a_shell_on_a_node_has_the_nodes_prompt() -> None:
@@ -169,7 +169,7 @@ def test_a_lab_killed_with_its_launcher_is_gone(eventually: Callable[[Callable[[
     terminal.expect("mininet> ")
     os.kill(terminal.pid, signal.SIGKILL)
     terminal.end()
-    eventually(lambda: str(terminal.pid) not in meshnet("ls").stdout)
+    eventually(lambda: str(terminal.pid) not in meshnet("ls").stdout.split())
 
 
 def test_termination_takes_the_lab_down_and_puts_the_terminal_right() -> None:
