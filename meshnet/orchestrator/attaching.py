@@ -27,8 +27,9 @@ T = TypeVar("T")
 
 
 def resolved(draft: Draft, node: Node, spec: ContainerSpec) -> ContainerSpec:
-    """``spec`` with its networks by name, if a container on ``node`` may be on all of them. Raises ``RefusedError``."""
-    names = {asked: _name(draft, node, asked) for asked in spec.networks}
+    """``spec`` with its networks by name, if a container on ``node`` may be on all of them; that there is none keeps it
+    from starting only. Raises ``RefusedError``."""
+    names = {asked: _name_if_there(draft, node, asked) for asked in spec.networks}
     wanted = tuple(dict.fromkeys(names.values()))
     names[DEFAULT] = DEFAULT_BRIDGE
     modes = [name for name in wanted if name in MODES]
@@ -164,6 +165,17 @@ def _name(draft: Draft, node: Node, asked: str, *, attaching: bool = True) -> st
     if attaching and isinstance(network, Network):
         _check_attachable(network)
     return network.name
+
+
+def _name_if_there(draft: Draft, node: Node, asked: str) -> str:
+    """As ``_name``; what was asked for where there is no such network. A client takes it that there is none for the
+    image's lack, and pulls, if already the container can't be made."""
+    try:
+        return _name(draft, node, asked)
+    except RefusedError as error:
+        if error.kind is not Refusal.NOT_FOUND:
+            raise
+        return asked
 
 
 def _check_attachable(network: Network) -> None:

@@ -290,6 +290,16 @@ def test_status_counts_tasks(on_paper: Play) -> None:
     on_paper(scene)
 
 
+def test_tasks_that_were_made_last_come_first(on_paper: Play) -> None:
+    async def scene(engine: Checked) -> None:
+        await engine.made(MAKE, service("web", mode=replicated(3)))
+        made = [task.id for task in engine.bench.engines.state.tasks.values()]
+        assert len(made) == 3
+        assert [task["ID"] for task in (await engine.get("/tasks")).json] == made[::-1]
+
+    on_paper(scene)
+
+
 def test_task_that_waits_says_why(on_paper: Play) -> None:
     async def scene(engine: Checked) -> None:
         await engine.made(MAKE, service("nowhere", task={"Placement": {"Constraints": ["node.labels.a==b"]}}))

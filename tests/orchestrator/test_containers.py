@@ -154,10 +154,10 @@ def test_overlay_that_is_not_attachable_takes_no_container() -> None:
         created(run(swarm(), network("a")), networks=("a",))
 
 
-def test_network_that_is_not_there_is_said() -> None:
+def test_network_that_is_not_there_keeps_it_from_starting_as_in_docker() -> None:
     for state in (swarm(), alone()):
-        with pytest.raises(Exception, match="network nothing not found"):
-            created(state, networks=("nothing",))
+        made = created(state, networks=("nothing",))
+        assert refusal(made, StartContainer(container(made).id)) == (Refusal.NOT_FOUND, "network nothing not found")
 
 
 def test_network_that_went_meanwhile_keeps_it_from_starting() -> None:

@@ -35,7 +35,9 @@ async def _list(request: web.Request) -> web.Response:
     if "node" in filters and "self" in filters["node"]:
         filters["node"] = filters["node"] - {"self"} | {context.node.id}
     state = context.state
-    return as_json([task_json(state, task) for task in state.tasks.values() if _wanted(context, task, filters)])
+    # Those made last come first: clients that order a slot's tasks by their instants leave ties as they came.
+    latest = reversed(list(state.tasks.values()))
+    return as_json([task_json(state, task) for task in latest if _wanted(context, task, filters)])
 
 
 def _wanted(context: Context, task: Task, filters: asked.Filters) -> bool:

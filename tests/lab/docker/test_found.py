@@ -18,3 +18,11 @@ def test_a_container_is_entered_by_its_process_id(docker: Docker) -> None:
     assert pid in docker(f"top {WHOAMI}")
     assert "jwilder/whoami" in docker(f"top {WHOAMI}")
     assert docker(f"inspect -f '{{{{.State.Pid}}}}' {WHOAMI}") == pid
+
+
+def test_a_network_that_is_not_there_is_not_taken_for_a_missing_image(docker: Docker) -> None:
+    said = docker.refused("run --name t-lost --network nosuch busybox:1.28.3 true", status=125)
+    assert "network nosuch not found" in said
+    assert "Unable to find image" not in said
+    assert docker("ps -a --filter name=t-lost --format '{{.Status}}'") == "Created"
+    docker("rm t-lost")
