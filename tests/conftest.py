@@ -24,8 +24,11 @@ HERE = Path(__file__).parent
 # What scripts/unit-tests asks for.
 UNIT = "not lab and not thorough"
 
-# Where no unit tests are: programs are started, sockets asked, cases drawn.
-THOROUGH = ("scripts", "lab/control", "engine_api", "*_properties.py")
+# Where no unit tests are: programs are started or run whole, sockets asked, cases drawn, long stories told.
+THOROUGH = (
+    *("scripts", "cli", "docs", "lab/control", "engine_api", "*_properties.py"),
+    *("orchestrator/test_updating.py", "orchestrator/test_restart.py"),
+)
 
 
 @cache
