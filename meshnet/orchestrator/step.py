@@ -83,6 +83,7 @@ def _follow(draft: Draft) -> None:
     """Let everything follow from what has changed, until nothing more does."""
     for _ in range(_ROUNDS):
         before = _progress(draft)
+        networks.reap(draft)
         balancers.leave_unused(draft)
         restart.supervise(draft)
         for service in list(draft.services.values()):
@@ -94,7 +95,6 @@ def _follow(draft: Draft) -> None:
         scheduler.schedule(draft)
         lifecycle.advance(draft)
         history.reap(draft)
-        networks.reap(draft)
         if _progress(draft) == before:
             return
 
