@@ -85,6 +85,11 @@ def _values(values: object) -> frozenset[str]:
     return frozenset(values)
 
 
+def begins(text: str, wanted: Collection[str] | None) -> bool:
+    """Whether ``text`` begins with one of those that are wanted, or nobody wants any: filters ``id`` and ``name``."""
+    return wanted is None or any(text.startswith(each) for each in wanted)
+
+
 def labels_match(wanted: Collection[str], labels: Mapping[str, str]) -> bool:
     """Whether ``labels`` has every one of ``KEY`` and ``KEY=VALUE``."""
     for each in wanted:

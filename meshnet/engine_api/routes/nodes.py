@@ -41,10 +41,9 @@ async def _list(request: web.Request) -> web.Response:
 
 
 def _wanted(node: Node, filters: asked.Filters) -> bool:
-    ids, names = filters.get("id"), filters.get("name")
     return (
-        (ids is None or any(node.id.startswith(each) for each in ids))
-        and (names is None or any(node.name.startswith(each) for each in names))
+        asked.begins(node.id, filters.get("id"))
+        and asked.begins(node.name, filters.get("name"))
         and ("role" not in filters or node.role in filters["role"])
         and ("membership" not in filters or "accepted" in filters["membership"])
         and asked.labels_match(filters.get("node.label", frozenset()), node.labels)

@@ -45,16 +45,12 @@ async def _list(request: web.Request) -> web.Response:
 def _wanted(service: Service, filters: asked.Filters) -> bool:
     spec = service.spec
     return (
-        _begins(service.id, filters.get("id"))
-        and _begins(spec.name, filters.get("name"))
+        asked.begins(service.id, filters.get("id"))
+        and asked.begins(spec.name, filters.get("name"))
         and asked.labels_match(filters.get("label", frozenset()), spec.labels)
         and ("mode" not in filters or spec.mode in filters["mode"])
         and ("runtime" not in filters or "container" in filters["runtime"])
     )
-
-
-def _begins(text: str, wanted: frozenset[str] | None) -> bool:
-    return wanted is None or any(text.startswith(each) for each in wanted)
 
 
 async def _create(request: web.Request) -> web.Response:

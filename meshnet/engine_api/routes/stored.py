@@ -51,10 +51,9 @@ async def _list(request: web.Request, kind: StoredKind) -> web.Response:
 
 
 def _wanted(stored: Stored, filters: asked.Filters) -> bool:
-    ids, names = filters.get("id"), filters.get("name")
     return (
-        (ids is None or any(stored.id.startswith(each) for each in ids))
-        and (names is None or any(stored.name.startswith(each) for each in names))
+        asked.begins(stored.id, filters.get("id"))
+        and asked.begins(stored.name, filters.get("name"))
         and ("names" not in filters or stored.name in filters["names"])
         and asked.labels_match(filters.get("label", frozenset()), stored.labels)
     )

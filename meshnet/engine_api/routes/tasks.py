@@ -42,8 +42,8 @@ async def _list(request: web.Request) -> web.Response:
 
 def _wanted(context: Context, task: Task, filters: asked.Filters) -> bool:
     return (
-        _any_begins(task.id, filters.get("id"))
-        and _is_called(task, filters.get("name"))
+        asked.begins(task.id, filters.get("id"))
+        and asked.begins(task.name, filters.get("name"))
         and asked.labels_match(filters.get("label", frozenset()), task.spec.labels)
         and _is_of(context.state, task, filters)
         and ("desired-state" not in filters or any(task.desired in _DESIRED[each] for each in filters["desired-state"]))
@@ -59,14 +59,6 @@ def _is_of(state: ClusterState, task: Task, filters: asked.Filters) -> bool:
     return (services is None or task.service in services or task.spec.name in services) and (
         nodes is None or (node is not None and (node.id in nodes or node.name in nodes))
     )
-
-
-def _is_called(task: Task, wanted: frozenset[str] | None) -> bool:
-    return wanted is None or any(task.name.startswith(each) for each in wanted)
-
-
-def _any_begins(text: str, wanted: frozenset[str] | None) -> bool:
-    return wanted is None or any(text.startswith(each) for each in wanted)
 
 
 def _up_to_date(state: ClusterState, task: Task) -> bool:
