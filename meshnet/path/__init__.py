@@ -1,0 +1,22 @@
+"""The way of a packet through named namespaces, as a value: what ``predict`` says of it and what ``trace`` saw."""
+
+from meshnet.path.hop import Cause, Hop, RuleRef, Stage, Verdict, Why
+from meshnet.path.packet import Packet
+from meshnet.path.path import Difference, Journey, Path, Source, first_difference
+from meshnet.path.probe import Probe
+
+__all__ = [
+    "Cause",
+    "Difference",
+    "Hop",
+    "Journey",
+    "Packet",
+    "Path",
+    "Probe",
+    "RuleRef",
+    "Source",
+    "Stage",
+    "Verdict",
+    "Why",
+    "first_difference",
+]
