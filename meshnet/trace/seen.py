@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from meshnet.netstate import NamespaceRef
+from meshnet.path import Hook
 
 
 class Direction(Enum):
@@ -33,16 +34,6 @@ class Sighting:
     time: int
     data: bytes
     length: int
-
-
-class Hook(Enum):
-    """Netfilter's, by its numbers."""
-
-    PREROUTING = 0
-    INPUT = 1
-    FORWARD = 2
-    OUTPUT = 3
-    POSTROUTING = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""A namespace's iptables and its connections, walked as the kernel walks them."""
