@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meshnet.path import Hop, Hook, Packet
+from meshnet.path import Hook, Hop, Packet
 from meshnet.predict.netfilter.flow import Flow
 
 
