@@ -129,3 +129,9 @@ def load_module(fd: int) -> None:
     result = _libc.syscall(ctypes.c_long(_SYS_FINIT_MODULE), fd, b"", 0)
     if result < 0 and ctypes.get_errno() != errno.EEXIST:
         _checked(result, "load a kernel module")
+
+
+def get_socket_option(fd: int, level: int, option: int, buffer: ctypes.Array[ctypes.c_char]) -> None:
+    """getsockopt(2) for an option that is asked by what stands in ``buffer``, and answered there."""
+    size = ctypes.c_uint32(ctypes.sizeof(buffer))
+    _checked(_libc.getsockopt(fd, level, option, buffer, ctypes.byref(size)), f"getsockopt {level} {option}")
