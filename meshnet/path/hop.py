@@ -114,11 +114,13 @@ class Hop:
     time: int | None = None
 
     def agrees(self, other: Hop) -> bool:
-        """Whether both say the same, but for causes and times; ``interface`` counts for frames only."""
+        """Whether both say the same, but for causes and times. ``interface`` counts for frames only, and of a packet
+        that goes no further nothing but which it is: where exactly the kernel let go of it, nobody sees."""
         return self._said == other._said
 
     @property
     def _said(self) -> tuple[object, ...]:
         rule = self.rule and (self.rule.table, self.rule.chain, self.rule.number)
         interface = self.interface if self.stage in (Stage.IN, Stage.OUT) else ""
-        return self.at, self.stage, interface, rule, self.verdict, self.packet
+        packet = str(self.packet.innermost) if self.stage is Stage.STOP else self.packet
+        return self.at, self.stage, interface, rule, self.verdict, packet

@@ -1,0 +1,62 @@
+"""Frames that a bridge flooded since it had not learned where to: copies that nobody takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshnet.netstate import Link, Veth, Vxlan
+from meshnet.predict.world import World
+from meshnet.trace.event import Event
+from meshnet.trace.seen import Direction, Sighting
+
+
+def without_copies(world: World, events: Sequence[Event]) -> tuple[list[Event], int]:
+    """The events, in their order, less those of copies; and how many copies there were."""
+    dead: set[int] = set()
+    copies = 0
+    for number, event in enumerate(events):
+        if _is_ignored(world, event):
+            dead |= {number, *_sent_as(world, events, number)}
+            copies += 1
+        elif _leads_nowhere(world, event) and number + 1 < len(events):
+            dead.add(number)
+            copies += 1
+    return [event for number, event in enumerate(events) if number not in dead], copies
+
+
+def _is_ignored(world: World, event: Event) -> bool:
+    """Whether it is a frame for another machine, on an interface that bridges nothing."""
+    seen = event.seen
+    if not isinstance(seen, Sighting) or seen.direction is not Direction.OTHER_HOST:
+        return False
+    link = _link(world, event)
+    return link is not None and link.master is None
+
+
+def _sent_as(world: World, events: Sequence[Event], number: int) -> list[int]:
+    """The sighting of the same copy at the other end of its cable, just before."""
+    link = _link(world, events[number])
+    if link is None or not isinstance(link.kind, Veth):
+        return []
+    for before in range(number - 1, -1, -1):
+        seen = events[before].seen
+        if isinstance(seen, Sighting) and (seen.at, seen.interface) == (link.kind.peer_namespace, link.kind.peer):
+            return [before]
+    return []
+
+
+def _leads_nowhere(world: World, event: Event) -> bool:
+    """Whether it was flooded to a VXLAN device that knows no VTEP for it."""
+    link = _link(world, event)
+    if link is None or not isinstance(link.kind, Vxlan):
+        return False
+    seen = event.seen
+    assert isinstance(seen, Sighting)
+    known = {entry.mac for entry in world.states[event.at].fdb if entry.link == seen.interface}
+    return seen.direction.out and event.packet.destination_mac not in known
+
+
+def _link(world: World, event: Event) -> Link | None:
+    if not isinstance(event.seen, Sighting) or event.at not in world.states:
+        return None
+    return world.states[event.at].links.get(event.seen.interface)

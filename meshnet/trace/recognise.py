@@ -1,0 +1,45 @@
+"""Which of all the packets under way is the probe, and which the answer to it.
+
+Addresses and ports change on the way, so neither is asked: a probe is known by what nobody translates. Of TCP that is
+its sequence number, which an answer acknowledges; of UDP and ICMP a nonce in the payload; of SCTP the initiate tag,
+which an answer has as its verification tag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshnet.path import Packet
+from meshnet.trace.decode import innermost_of, tcp_numbers, transport_of
+
+_OPENING = "S"
+_ANSWERS = ("SA", "RA", "R")
+_SCTP_TAG = slice(4, 8)
+_SCTP_INIT_TAG = slice(16, 20)
+_SEQUENCES = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a probe is known by: of TCP its sequence number, else its nonce (of SCTP four bytes: the tag)."""
+
+    protocol: str
+    sequence: int = 0
+    nonce: bytes = b""
+
+    def marks(self, packet: Packet, data: bytes) -> bool:
+        """Whether this is the probe, or quotes or echoes it; ``data`` is ``packet`` from its IP header on."""
+        inner, carried = packet.innermost, innermost_of(data)
+        match self.protocol:
+            case "tcp":
+                return inner.protocol == "tcp" and self._is_handshake(inner, carried)
+            case "sctp":
+                transport = transport_of(carried)
+                return inner.protocol == "sctp" and self.nonce in (transport[_SCTP_TAG], transport[_SCTP_INIT_TAG])
+        return self.nonce in carried
+
+    def _is_handshake(self, packet: Packet, data: bytes) -> bool:
+        sequence, acknowledged = tcp_numbers(data)
+        if packet.kind == _OPENING:
+            return sequence == self.sequence
+        return packet.kind in _ANSWERS and acknowledged == (self.sequence + 1) % _SEQUENCES
