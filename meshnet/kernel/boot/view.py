@@ -41,6 +41,9 @@ MODULES = (
     "iptable_filter",
     "iptable_nat",
     "iptable_mangle",
+    "iptable_raw",
+    "xt_TRACE",
+    "nfnetlink_log",
 )
 """Loaded before the lab: from within a namespace other than the first the kernel loads hardly any by itself."""
 

@@ -18,6 +18,8 @@ HOOKS = len(Hook)
 
 _ENTRY_BYTES = 112
 _NOWHERE = 0xFFFFFFFF  # the offset of a chain that the table doesn't have
+_TAG_AT = 84
+_TAG = struct.Struct("=I")
 _OFFSETS_AT = 88  # the target's and the next rule's
 _OFFSETS = struct.Struct("=HH")
 _KERNELS_AT = 92  # from here on the entry is the kernel's: what leads to the rule, and its counters
@@ -60,9 +62,13 @@ def offsets(entries: bytes | bytearray) -> Iterator[int]:
         at += _size(entries, at)
 
 
-def plain_rule(target: str) -> bytes:
-    """The rule ``-j target``, for a target that takes no options and has no other revision than 0."""
-    return _rule(_TARGET_HEADER.pack(_TARGET_HEADER.size, target.encode(), 0))
+def plain_rule(target: str, tag: int = 0) -> bytes:
+    """The rule ``-j target``, for a target that takes no options, in its revision 0. The ``tag`` tells it from others
+    that do the same: ``nfcache``, which the kernel and iptables keep and make no use of."""
+    entry = bytearray(_ENTRY_BYTES) + _TARGET_HEADER.pack(_TARGET_HEADER.size, target.encode(), 0)
+    _TAG.pack_into(entry, _TAG_AT, tag)
+    _OFFSETS.pack_into(entry, _OFFSETS_AT, _ENTRY_BYTES, len(entry))
+    return bytes(entry)
 
 
 def with_rule_first(blob: Blob, hooks: Iterable[Hook], rule: bytes) -> Blob:
@@ -79,12 +85,6 @@ def without_rule(blob: Blob, hooks: Iterable[Hook], rule: bytes) -> Blob:
         if at is not None:
             blob = _remove(blob, at)
     return blob
-
-
-def _rule(target: bytes) -> bytes:
-    entry = bytearray(_ENTRY_BYTES)
-    _OFFSETS.pack_into(entry, _OFFSETS_AT, _ENTRY_BYTES, _ENTRY_BYTES + len(target))
-    return bytes(entry) + target
 
 
 def _size(entries: bytes | bytearray, at: int) -> int:
