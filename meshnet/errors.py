@@ -7,6 +7,7 @@
     │   ├── InputError       a file, an option or an argument is wrong, and where
     │   │   └── RefusedError the swarm or an engine refuses a request, in Docker's words and with its kind of refusal
     │   ├── MachineError     the machine lacks something, and what would mend it
+    │   ├── NotTaughtError   a prediction hangs on something that it doesn't know, and where that is
     │   └── NoSuchLabError   no running lab answers to that name
     ├── AllocationError      the swarm has no address, port or network number left, or two ask for one
     ├── KernelError          the kernel refused a change, in which namespace, and which change
@@ -71,6 +72,10 @@ class RefusedError(InputError):
 
 class MachineError(UserError):
     """The machine lacks something the lab needs."""
+
+
+class NotTaughtError(UserError):
+    """A prediction hangs on something it doesn't know, a match or target of iptables say; it refuses rather than guess."""
 
 
 class NoSuchLabError(UserError):

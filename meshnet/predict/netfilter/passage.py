@@ -13,7 +13,7 @@ class Passage:
     """``packet`` has its mark (0 without one), and no MACs. Of the interfaces, empty is none; ``physical_...`` are the
     ports of a bridge whose frames are looked at on their way through (br_netfilter). ``balanced`` says that IPVS sent
     the packet here (``-m ipvs --ipvs``). ``flow`` is the packet's connection, None before conntrack has seen it in this
-    namespace."""
+    namespace. ``quoted`` is the packet that an ICMP error tells of, as the error has it."""
 
     hook: Hook
     packet: Packet
@@ -23,14 +23,16 @@ class Passage:
     physical_in: str = ""
     physical_out: str = ""
     balanced: bool = False
+    quoted: Packet | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``hops`` are the rules that matched, in order. ``accepted`` is False for a packet that goes no further; then the
-    last hop has the verdict."""
+    last hop has the verdict. ``quoted`` is what an ICMP error tells of, translated back where the error was."""
 
     packet: Packet
     flow: Flow | None
     hops: tuple[Hop, ...]
     accepted: bool
+    quoted: Packet | None = None
