@@ -60,7 +60,8 @@ def made(reference: str, entry: CatalogueEntry | None = None) -> Made:
     if written is not None:
         return written
     if entry is not None:
-        ports = (f"{entry.port}/tcp",) if entry.port else ()
+        protocols = ("tcp", "udp") if entry.kind == "echo" else ("tcp",)
+        ports = tuple(f"{entry.port}/{protocol}" for protocol in protocols) if entry.port else ()
         return Made((), entry.command or (f"/{name.rpartition('/')[2]}",), ports)
     return Made((), (f"/{name.rpartition('/')[2]}",))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from meshnet.errors import InputError
 
-KINDS = ("http", "banner", "command")
+KINDS = ("http", "banner", "echo", "command")
 
 STOOD_IN = "{image} (stood in for by meshnet)\ncontainer {container} on {node}\n"
 
@@ -19,6 +19,7 @@ class CatalogueEntry:
 
     * ``http``: answers every request on ``port`` with ``text``;
     * ``banner``: says ``text`` to whoever connects to ``port``, then reads until they go;
+    * ``echo``: gives back what it's sent to ``port``, by UDP, TCP and SCTP (where the kernel has it);
     * ``command``: runs the task's command, or ``command`` where it has none.
 
     In ``text``, ``{image}``, ``{container}``, ``{node}``, ``{task}`` and (of ``http``) ``{request}`` stand for the

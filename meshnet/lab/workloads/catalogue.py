@@ -21,6 +21,7 @@ BUILT_IN = (
     CatalogueEntry("wordpress", "http", 80, STOOD_IN + "{request}\n"),
     CatalogueEntry("mysql", "banner", 3306, STOOD_IN),
     CatalogueEntry("busybox", "command", command=("sh",)),
+    CatalogueEntry("meshnet/echo", "echo", 7, port_variable="PORT"),
 )
 
 
@@ -94,8 +95,12 @@ def _built(entry: CatalogueEntry) -> Workload:
         from meshnet.lab.workloads.command import CommandWorkload
 
         return CommandWorkload(entry.command)
+    assert entry.port is not None
+    if entry.kind == "echo":
+        from meshnet.lab.workloads.echo import EchoWorkload
+
+        return EchoWorkload(entry.port, entry.port_variable)
     from meshnet.lab.workloads.served import BannerWorkload, HttpWorkload
 
-    assert entry.port is not None
     made = HttpWorkload if entry.kind == "http" else BannerWorkload
     return made(entry.port, entry.text, entry.port_variable)

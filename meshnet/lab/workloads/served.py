@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from meshnet.errors import LabError
 from meshnet.lab.workloads.http import HttpConnection, Request, client_of
+from meshnet.lab.workloads.listening import BACKLOG, asked_port, bound
 from meshnet.lab.workloads.task import TaskContext
-
-_BACKLOG = 1024
 
 Say = Callable[[str], None]
 
@@ -40,29 +37,26 @@ class _Served(ABC):
 
     async def start(self, task: TaskContext) -> RunningServer:
         """Listen on all the task's addresses. Raises ``LabError`` when the port can't be had."""
-        port = self._port_of(task)
         open_ones: set[asyncio.Transport] = set()
         text = filled(self._text, task)
-        listening = _listen(task, port)
+        listening = bound(task, asked_port(task, self._port, self._port_variable))
         loop = asyncio.get_running_loop()
         console = task.console
         console.begin()
         server = await loop.create_server(
-            lambda: self._connection(text, open_ones, console.say), sock=listening, backlog=_BACKLOG, start_serving=True
+            lambda: self._connection(text, open_ones, console.say), sock=listening, backlog=BACKLOG, start_serving=True
         )
-        return RunningServer(server, open_ones, task)
+
+        def close() -> None:
+            server.close()
+            for transport in tuple(open_ones):
+                transport.abort()
+
+        return RunningServer(task, close)
 
     @abstractmethod
     def _connection(self, text: str, open_ones: set[asyncio.Transport], say: Say) -> asyncio.Protocol:
         """What answers one client; ``say`` takes a line about it for the task's log."""
-
-    def _port_of(self, task: TaskContext) -> int:
-        text = task.env.get(self._port_variable, "") if self._port_variable else ""
-        if not text:
-            return self._port
-        if not text.isdecimal() or not 0 < int(text) < 65536:
-            raise LabError(f"task {task.task_name}: {self._port_variable} must be a port number, not {text!r}")
-        return int(text)
 
 
 class HttpWorkload(_Served):
@@ -84,10 +78,10 @@ class RunningServer:
 
     pid = 0
 
-    def __init__(self, server: asyncio.Server, open_ones: set[asyncio.Transport], task: TaskContext) -> None:
-        self._server = server
-        self._open_ones = open_ones
+    def __init__(self, task: TaskContext, close: Callable[[], None]) -> None:
+        """``close`` closes what it listens on, and every connection; it is called once."""
         self._task = task
+        self._close = close
         self._stopped = False
 
     def signal(self, number: int) -> None:
@@ -98,11 +92,11 @@ class RunningServer:
             asyncio.get_running_loop().call_soon(self._task.on_exit, status)
 
     def stop(self) -> None:
-        """Close the listening socket and every connection."""
+        """Close the listening sockets and every connection."""
+        if self._stopped:
+            return
         self._stopped = True
-        self._server.close()
-        for transport in tuple(self._open_ones):
-            transport.abort()
+        self._close()
         self._task.console.end()
 
 
@@ -133,19 +127,3 @@ def filled(text: str, task: TaskContext) -> str:
 
 def _with_request(text: str, request: Request) -> str:
     return text.replace("{request}", request.line)
-
-
-def _listen(task: TaskContext, port: int) -> socket.socket:
-    try:
-        with task.namespace.entered():
-            listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    except OSError as error:
-        raise LabError(f"task {task.task_name}: no socket in its namespace: {error.strerror}") from error
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setblocking(False)
-        listening.bind(("0.0.0.0", port))
-    except OSError as error:
-        listening.close()
-        raise LabError(f"task {task.task_name} can't listen on port {port}: {error.strerror}") from error
-    return listening

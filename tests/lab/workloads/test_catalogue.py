@@ -9,6 +9,7 @@ import pytest
 from meshnet.errors import InputError
 from meshnet.lab.workloads import Catalogue, CatalogueEntry, Running, TaskContext, image_name
 from meshnet.lab.workloads.command import CommandWorkload
+from meshnet.lab.workloads.echo import EchoWorkload
 from meshnet.lab.workloads.served import BannerWorkload, HttpWorkload
 
 
@@ -37,6 +38,7 @@ def test_an_image_is_known_by_its_name_without_registry_tag_and_digest(reference
         ("wordpress", HttpWorkload),
         ("mysql", BannerWorkload),
         ("busybox", CommandWorkload),
+        ("meshnet/echo", EchoWorkload),
     ],
 )
 def test_the_built_in_images_are_there(image: str, kind: type) -> None:
@@ -80,8 +82,9 @@ def test_a_package_adds_images_as_a_class_or_an_entry(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"kind": "udp"}, "kind is one of http, banner, command"),
+        ({"kind": "udp"}, "kind is one of http, banner, echo, command"),
         ({"kind": "http"}, "port is a number"),
+        ({"kind": "echo"}, "port is a number"),
         ({"kind": "http", "port": 70000}, "port is a number"),
         ({"kind": "banner", "port": "80"}, "port is a number"),
         ({"kind": "command"}, "which command it runs"),
