@@ -254,7 +254,7 @@ def test_the_packet_that_carries_it_is_told_between_the_ends_of_the_tunnel() -> 
 
 
 def test_a_bridges_frame_meets_prerouting_at_its_port_and_forward_above_the_bridge() -> None:
-    events = [
+    events: list[Sighting | Hit] = [
         seen(CLIENT, "eth0", "out", 10, TO_NODE),
         seen(NODE, "veth1", "in", 20, TO_NODE),
         seen(NODE, "docker_gwbridge", "in", 20, TO_NODE),
