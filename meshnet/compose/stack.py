@@ -22,6 +22,7 @@ from meshnet.model import (
     StoredKind,
     StoredSpec,
 )
+from meshnet.model.image import tagged
 from meshnet.model.names import check_name
 from meshnet.model.network import INGRESS
 
@@ -119,7 +120,7 @@ def _service(file: StackFile, key: str, networks: Mapping[str, NetworkSpec], ori
         joined = dict(sorted(joined.items()))
         ports = tuple(sorted(ports, key=lambda port: port.published))
         labels = {**labels, IMAGE_LABEL: image}
-        image = image if _has_tag(image) else f"{image}:latest"
+        image = tagged(image)
     return ServiceSpec(
         name=name,
         image=image,
@@ -145,10 +146,6 @@ def _service(file: StackFile, key: str, networks: Mapping[str, NetworkSpec], ori
         labels=labels,
         container_labels=_labels(file, told.labels),
     )
-
-
-def _has_tag(image: str) -> bool:
-    return "@" in image or ":" in image.rpartition("/")[2]
 
 
 def _entries(file: StackFile, kind: StoredKind) -> Mapping[str, StoredEntry]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from meshnet.lab.workloads import Catalogue, CatalogueEntry, image_name
 from meshnet.model import ClusterState
 from meshnet.model.ids import derived_id
+from meshnet.model.image import DEFAULT_TAG
 
-DEFAULT_TAG = "latest"
 MADE = "2024-01-01T00:00:00Z"
 """When every image here was made."""
 MADE_SECONDS = 1_704_067_200

@@ -24,6 +24,7 @@ from meshnet.model import (
     Task,
     TaskState,
 )
+from meshnet.model.image import tagged
 from meshnet.netstate import NamespaceRef
 from meshnet.orchestrator.commands import Command, ContainerExited, ContainerRefused, ContainerStarted
 
@@ -130,7 +131,7 @@ class Containers:
         try:
             workload = self._catalogue.workload(each.spec.image)
         except InputError:
-            self._submit(ContainerRefused(each.container, f"No such image: {_tagged(each.spec.image)}"))
+            self._submit(ContainerRefused(each.container, f"No such image: {tagged(each.spec.image)}"))
             return
         context = TaskContext(
             image=each.spec.image,
@@ -203,10 +204,6 @@ def _namespace(node: str, each: Task | Container) -> NamespaceRef:
 def _addresses(each: Task | Container) -> tuple[IPv4Interface, ...]:
     own = tuple(attachment.address for attachment in each.attachments)
     return own if isinstance(each, Task) else (*own, *each.bridges.values())
-
-
-def _tagged(image: str) -> str:
-    return image if ":" in image.rpartition("/")[2] or "@" in image else f"{image}:latest"
 
 
 def _not_running(id: ContainerId) -> RefusedError:

@@ -8,6 +8,8 @@ from meshnet.errors import InputError
 
 KINDS = ("http", "banner", "echo", "command")
 
+DEFAULT_TAG = "latest"
+
 STOOD_IN = "{image} (stood in for by meshnet)\ncontainer {container} on {node}\n"
 
 
@@ -41,3 +43,8 @@ class CatalogueEntry:
             raise InputError(f"image {self.name}: a command image says which command it runs")
         if self.kind != "command" and not (isinstance(self.port, int) and 0 < self.port < 65536):
             raise InputError(f"image {self.name}: port is a number from 1 to 65535, not {self.port!r}")
+
+
+def tagged(reference: str) -> str:
+    """An image's name with its tag, that which Docker takes if it says none; one with a digest needs none."""
+    return reference if "@" in reference or ":" in reference.rpartition("/")[2] else f"{reference}:{DEFAULT_TAG}"

@@ -10,6 +10,7 @@ from meshnet.errors import InputError, Refusal, RefusedError
 from meshnet.lab.workloads import Catalogue
 from meshnet.model import SECOND, ContainerSpec, PortConfig, Protocol, PublishMode, RestartCondition
 from meshnet.model.bridge import DEFAULT_BRIDGE
+from meshnet.model.image import tagged
 
 _RESTART = {
     "": RestartCondition.NONE,
@@ -75,13 +76,7 @@ def check_image(image: str, catalogue: Catalogue) -> None:
     try:
         catalogue.check(image)
     except InputError as error:
-        named = image if "@" in image else _tagged(image)
-        raise RefusedError(f"No such image: {named}", Refusal.NOT_FOUND) from error
-
-
-def _tagged(image: str) -> str:
-    last = image.rpartition("/")[2]
-    return image if ":" in last else f"{image}:{images.DEFAULT_TAG}"
+        raise RefusedError(f"No such image: {tagged(image)}", Refusal.NOT_FOUND) from error
 
 
 def _check_mounts(body: Given, host: Given) -> None:

@@ -20,6 +20,7 @@ from meshnet.errors import Refusal, RefusedError
 from meshnet.lab.workloads import image_name
 from meshnet.model import short_id
 from meshnet.model.ids import derived_id
+from meshnet.model.image import tagged
 
 FILTERS = frozenset({"before", "dangling", "label", "reference", "since", "until"})
 _LAYERS = 2
@@ -94,12 +95,8 @@ async def inspect(request: web.Request) -> web.Response:
 def _found(context: Context, asked: str) -> tuple[Image, str]:
     found = images.find(images.listed(context.state, context.engines.catalogue), asked)
     if found is None:
-        raise RefusedError(f"No such image: {asked if '@' in asked else _tagged(asked)}", Refusal.NOT_FOUND)
+        raise RefusedError(f"No such image: {tagged(asked)}", Refusal.NOT_FOUND)
     return found
-
-
-def _tagged(asked: str) -> str:
-    return asked if ":" in asked.rpartition("/")[2] else f"{asked}:{images.DEFAULT_TAG}"
 
 
 def _layers(name: str) -> list[str]:
