@@ -35,13 +35,16 @@ from topo import registry
 Progress = Callable[[str], None]
 Result = TypeVar("Result")
 
+SWITCHES = "lab"
+"""What the namespace is called that the switches are in, as if it were a machine's."""
+
 _RESOLV_CONF = Path("/run/meshnet/resolv.conf")
 """Every node's ``/etc/resolv.conf``."""
 
 
 class Lab:
     """``bring_up`` once, from any thread but the event loop's, and everything else in the event loop. What it makes
-    goes with the process: there is nothing to close."""
+    goes with the process: there is nothing to close. ``observing`` is for one at a time: whoever has rules traced."""
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Lab:
     ) -> None:
         """``docker`` is the client that nodes get, or None for none; ``faces`` are those to open, by name."""
         self.spec = spec
+        self.observing = asyncio.Lock()
         self.net: LabNet
         self.control: ControlLoop
         self._loop = loop
@@ -90,6 +94,12 @@ class Lab:
             raise InputError(f"no node called {name}; this lab has {', '.join(self.spec.hosts)}")
         host: LabHost = self.net[name]
         return host
+
+    @property
+    def namespaces(self) -> dict[NamespaceRef, NetNamespace]:
+        """All there are: every host's own, those inside machines, and the lab's, where the switches are."""
+        hosts = {NamespaceRef(host.name): host.interior.namespace for host in self.net.hosts}
+        return {NamespaceRef(SWITCHES): self.net.namespace, **hosts, **self._kernel.namespaces}
 
     async def change(self, command: Command) -> None:
         """Ask something of the swarm, and follow until every task is where it is to be, or stays where it can't be

@@ -32,7 +32,7 @@ class LabNet(Mininet):  # type: ignore[misc]  # Mininet has no types
     has to be the lab's own network namespace, with a ``/run`` of its own.
 
     It takes ``Mininet``'s arguments; of node, link and interface classes only its own are used, and no controller.
-    ``environment`` is what programs on nodes find when they are given none. Without ``shaping`` links have no delay,
+    ``namespace`` is that one. ``environment`` is what programs on nodes find when they are given none. Without ``shaping`` links have no delay,
     loss or rate, whatever the topology says.
     """
 
@@ -47,7 +47,8 @@ class LabNet(Mininet):  # type: ignore[misc]  # Mininet has no types
     ) -> None:
         Mininet.inited = True  # it would set sysctls of the whole machine
         numCores.ncores = os.cpu_count()  # it would run grep
-        self.wiring = Wiring(NetNamespace.current(), "the lab")
+        self.namespace = NetNamespace.current()
+        self.wiring = Wiring(self.namespace, "the lab")
         self._environment = dict(os.environ if environment is None else environment)
         self._shaping = shaping
         folder.mkdir(parents=True, exist_ok=True)
