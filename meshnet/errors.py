@@ -75,7 +75,7 @@ class MachineError(UserError):
 
 
 class NotTaughtError(UserError):
-    """A prediction hangs on something it doesn't know, a match or target of iptables say; it refuses rather than guess."""
+    """A prediction hangs on what it doesn't know, a match or target of iptables say, and refuses rather than guess."""
 
 
 class NoSuchLabError(UserError):
