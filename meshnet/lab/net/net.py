@@ -28,11 +28,11 @@ _SHAPING = ("delay", "jitter", "loss", "bw", "max_queue_size")
 
 
 class LabNet(Mininet):  # type: ignore[misc]  # Mininet has no types
-    """Mininet, in the namespaces that the calling thread is in: switches and their cables' ends are made there, so it
-    has to be the lab's own network namespace, with a ``/run`` of its own.
+    """Mininet, in the namespaces that the calling thread is in: switches and their cables' ends are made there
+    (``namespace``), so it has to be the lab's own network namespace, with a ``/run`` of its own.
 
     It takes ``Mininet``'s arguments; of node, link and interface classes only its own are used, and no controller.
-    ``namespace`` is that one. ``environment`` is what programs on nodes find when they are given none. Without ``shaping`` links have no delay,
+    ``environment`` is what programs on nodes find when they are given none. Without ``shaping`` links have no delay,
     loss or rate, whatever the topology says.
     """
 
