@@ -81,8 +81,8 @@ class Listener:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
+                self.lost += not self._overrun  # at least that one; the next number tells how many
                 self._overrun = True
-                self.lost += 1  # at least; the next number tells how many
                 continue
             for packet in messages.packets(data):
                 self._count(packet.sequence)
@@ -92,8 +92,9 @@ class Listener:
 
     def _count(self, sequence: int) -> None:
         missing = 0 if self._next is None else (sequence - self._next) % _SEQUENCES
-        self.lost += missing - (1 if missing and self._overrun else 0)
-        self._overrun = self._overrun and not missing
+        if missing:
+            self.lost += missing - self._overrun
+            self._overrun = False
         self._next = sequence + 1
 
     def _hit(self, packet: Logged) -> Hit | None:
