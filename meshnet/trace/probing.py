@@ -123,9 +123,10 @@ def _socket(probe: Probe) -> socket.socket:
     kind, number = kinds[probe.protocol]
     sender = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK, number)
     sender.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, probe.ttl)
-    sender.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
     if probe.protocol == "tcp":
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    else:  # TCP has DF set unless it's told anything
+        sender.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
     return sender
 
 
