@@ -182,11 +182,11 @@ def test_a_table_that_has_grown_since_is_not_replaced() -> None:
 @walled
 def test_iptables_changes_nothing_while_the_tables_are_locked() -> None:
     namespace = NetNamespace.create()
-    change = ["iptables-legacy", "-t", "raw", "-A", "OUTPUT", "-j", "ACCEPT"]
+    change = ["iptables-legacy", "-w", "1", "-t", "raw", "-A", "OUTPUT", "-j", "ACCEPT"]
     with namespace.entered():
         with locked():
             refused = subprocess.run(change, check=False, capture_output=True, text=True)
-        assert "xtables lock" in refused.stderr
+        assert "Stopped waiting after 1s" in refused.stderr
         assert loaded(namespace) == ()
         subprocess.run(change, check=True)
     assert loaded(namespace) == ("raw",)

@@ -99,7 +99,7 @@ class Listener:
 
     def _hit(self, packet: Logged) -> Hit | None:
         """None for what isn't TRACE's, and for the rule that makes packets traced, which one meets that already is."""
-        place = _place(packet.prefix)
+        place = place_of(packet.prefix)
         if place is None:
             return None
         table, chain, number = place
@@ -132,7 +132,7 @@ class Listener:
         return self._names[index]
 
 
-def _place(prefix: str) -> tuple[str, str, int] | None:
+def place_of(prefix: str) -> tuple[str, str, int] | None:
     """Table, chain and number of ``TRACE: nat:DOCKER-INGRESS:rule:1``. What is between the last two colons is ``rule``,
     or ``policy`` or ``return`` for a chain's end and for a rule that is just like one."""
     if not prefix.startswith(_PREFIX):

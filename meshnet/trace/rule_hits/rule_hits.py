@@ -83,10 +83,12 @@ class RuleHits:
         return {listener.ref: listener.lost for listener in self._listeners.values() if listener.lost}
 
     def _stop_listening(self) -> None:
-        self.drain()
-        with self._lock:
-            for listener in self._listeners.values():
-                listener.close()
-            if self._poll is not None:
-                self._poll.close()
-                self._poll = None
+        try:
+            self.drain()
+        finally:
+            with self._lock:
+                for listener in self._listeners.values():
+                    listener.close()
+                if self._poll is not None:
+                    self._poll.close()
+                    self._poll = None
