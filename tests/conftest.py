@@ -8,6 +8,7 @@ themselves. The rest are the unit tests. scripts/test runs all three stages.
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -18,6 +19,7 @@ import pytest
 
 from meshnet.errors import MachineError
 from meshnet.lab.deadlines import ANSWER, scaled
+from tests.mesh.golden import refused
 
 HERE = Path(__file__).parent
 
@@ -36,6 +38,17 @@ def is_thorough(path: Path) -> bool:
     """Whether all root-free tests of a file or folder are."""
     inside = path.relative_to(HERE)
     return any(fnmatch(str(each), pattern) for each in (inside, *inside.parents) for pattern in THOROUGH)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--refresh-golden", action="store_true", help="write tests/golden anew where it differs, and fail; not in CI"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if why := refused(config.getoption("--refresh-golden"), os.environ):
+        raise pytest.UsageError(why)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -1,4 +1,4 @@
-"""Reads a real engine's dumps into the lines of ``picture``: only what a ``NetState`` can say."""
+"""Reads a real engine's dumps into the lines of ``picture``, and what a ``NetState`` can't say into lines like them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from meshnet.netstate import NamespaceRef
+from tests.mesh import kernels_own
 from tests.mesh.picture import Picture
 
 REFERENCE = Path(__file__).parents[1] / "data" / "docker-reference"
@@ -15,7 +16,7 @@ REFERENCE = Path(__file__).parents[1] / "data" / "docker-reference"
 _HEADER = re.compile(
     r"(?P<index>\d+): (?P<name>[^@:]+)(?:@if(?P<peer>\d+))?: <(?P<flags>[^>]*)> mtu (?P<mtu>\d+)(?P<rest>.*)"
 )
-_INET = re.compile(r"\s+inet (?P<interface>\S+)(?: brd (?P<broadcast>\S+))? scope \w+ (?P<link>\S+)")
+_INET = re.compile(r"\s+inet6? (?P<interface>\S+)(?: brd (?P<broadcast>\S+))? scope \w+ *(?P<link>\S+)?")
 
 
 @dataclass
@@ -58,26 +59,36 @@ def netns_files(folder: str, node: str) -> set[str]:
 
 @cache
 def node_pictures(folder: str, node: str) -> dict[NamespaceRef, Picture]:
-    """Every dumped namespace of a node."""
+    """Every dumped namespace of a node. There is no section of sysctls where none were dumped."""
     paths = namespaces(folder, node)
     interfaces = {ref: _interfaces(path) for ref, path in paths.items()}
     return {
         ref: {
-            "links": [_link_line(interface, interfaces) for interface in interfaces[ref] if interface.name != "lo"],
+            "links": [_link_line(interface, interfaces) for interface in interfaces[ref]],
             "addresses": [line for interface in interfaces[ref] for line in interface.addresses],
             "routes": _routes(path),
             "neighbours": _neighbours(path),
             "fdb": _fdb(path),
             "rules": _rules(path),
             "ipvs": (path / "ipvsadm-Sn.txt").read_text().splitlines(),
+            **_sysctls(path),
+            "attributes": _attributes(path),
         }
         for ref, path in paths.items()
     }
 
 
 def sysctls(path: Path) -> dict[str, str]:
-    lines = (path / "sysctl.txt").read_text().splitlines()
-    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    return kernels_own.sysctls(path / "sysctl.txt")
+
+
+def _sysctls(path: Path) -> Picture:
+    return {"sysctls": kernels_own.sysctls_set(sysctls(path))} if (path / "sysctl.txt").is_file() else {}
+
+
+def _attributes(path: Path) -> list[str]:
+    found = kernels_own.attributes(path / "ip-d-addr.txt")
+    return [line for name, attributes in found.items() for line in kernels_own.attributes_set(name, attributes)]
 
 
 def _interfaces(path: Path) -> list[Interface]:
@@ -89,8 +100,7 @@ def _interfaces(path: Path) -> list[Interface]:
             found[-1].mac = line.split()[1]
         elif inet := _INET.match(line):
             broadcast = f" brd {inet['broadcast']}" if inet["broadcast"] else ""
-            if inet["interface"] != "127.0.0.1/8":
-                found[-1].addresses.append(f"{inet['link']} {inet['interface']}{broadcast}")
+            found[-1].addresses.append(f"{found[-1].name} {inet['interface']}{broadcast}")
         elif line.split()[0] in ("veth", "bridge", "vxlan"):
             found[-1].detail = line.strip()
     return found
@@ -110,6 +120,8 @@ def _interface(header: re.Match[str]) -> Interface:
 
 def _link_line(interface: Interface, around: dict[NamespaceRef, list[Interface]]) -> str:
     match interface.detail.split():
+        case [] if interface.name == "lo":
+            kind = "loopback"
         case ["veth", *_]:
             kind = f"veth peer {_peer(interface, around)}"
         case ["bridge", *_]:
@@ -141,20 +153,33 @@ def _routes(path: Path) -> list[str]:
     found = []
     for line in (path / "ip-route.txt").read_text().splitlines():
         words = line.split()
-        if "proto" not in words:
+        if "proto" in words:
+            found.append(" ".join(words))
+        else:
             destination = "0.0.0.0/0" if words[0] == "default" else words[0]
             found.append(f"{destination} dev {words[words.index('dev') + 1]} via {words[words.index('via') + 1]}")
     return sorted(found)
 
 
 def _neighbours(path: Path) -> list[str]:
-    lines = [line.split() for line in (path / "ip-neigh.txt").read_text().splitlines() if "PERMANENT" in line]
-    return sorted(f"{address} dev {link} mac {mac}" for address, _, link, _, mac, *_ in lines)
+    """Those that aren't permanent have their state at the end."""
+    lines = [line.split() for line in (path / "ip-neigh.txt").read_text().splitlines()]
+    return sorted(
+        f"{words[0]} dev {words[2]} mac {words[4] if words[3] == 'lladdr' else 'none'}"
+        + ("" if words[-1] == "PERMANENT" else f" {words[-1]}")
+        for words in lines
+    )
 
 
 def _fdb(path: Path) -> list[str]:
-    lines = [line.split() for line in (path / "bridge-fdb.txt").read_text().splitlines() if " dst " in line]
-    return sorted(f"{words[0]} dev {words[2]} dst {words[4]}" for words in lines if words[-2:] == ["self", "permanent"])
+    """Those that aren't a VXLAN device's own permanent ones are as printed."""
+    lines = [line.split() for line in (path / "bridge-fdb.txt").read_text().splitlines()]
+    return sorted(
+        f"{words[0]} dev {words[2]} dst {words[4]}"
+        if words[3] == "dst" and words[-2:] == ["self", "permanent"]
+        else " ".join(words)
+        for words in lines
+    )
 
 
 def _rules(path: Path) -> list[str]:

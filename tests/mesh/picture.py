@@ -1,35 +1,28 @@
-"""A namespace as lines of text, section by section: what the golden files hold and the dumps are compared in."""
+"""A namespace as lines of text, section by section: what the dumps are compared in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from meshnet.netstate import Address, Bridge, Link, NamespaceRef, NetState, OtherLink, Ruleset, Veth, Vxlan
+from meshnet.netstate import Address, Bridge, Link, NetState, OtherLink, Route, Ruleset, Veth, Vxlan
+from meshnet.netstate.dialects import ipvsadm
+from tests.mesh.kernels_own import sysctls_set
 
 Picture = dict[str, list[str]]
 """Section name to its lines. Those of ``links``, ``addresses`` and ``rules`` are in the order things are made in."""
 
 
 def picture(state: NetState) -> Picture:
-    """Every section of ``state`` but its sysctls and foreign interfaces."""
+    """Every section of ``state`` but its foreign interfaces; of the sysctls those that the kernel has otherwise by
+    itself. ``attributes`` are those of links that a ``NetState`` has no place for, so that all are the kernel's own."""
     return {
         "links": [link_line(link) for link in state.links.values()],
         "addresses": [address_line(address) for address in state.addresses],
-        "routes": sorted(
-            f"{route.destination} dev {route.link}" + (f" via {route.via}" if route.via else "")
-            for route in state.routes
-        ),
+        "routes": sorted(map(route_line, state.routes)),
         "neighbours": sorted(f"{entry.address} dev {entry.link} mac {entry.mac}" for entry in state.neighbours),
         "fdb": sorted(f"{entry.mac} dev {entry.link} dst {entry.vtep}" for entry in state.fdb),
         "rules": rule_lines(state.rules),
-        "ipvs": [
-            line
-            for service in state.ipvs.values()
-            for line in (
-                f"-A -f {service.mark} -s {service.scheduler}",
-                *(f"-a -f {service.mark} -r {d.address}:{d.port} -m -w {d.weight}" for d in service.destinations),
-            )
-        ],
+        "ipvs": ipvsadm.write(state.ipvs).splitlines(),
+        "sysctls": sysctls_set(state.sysctls),
+        "attributes": [],
     }
 
 
@@ -51,6 +44,13 @@ def link_line(link: Link) -> str:
     return f"{link.name} {kind} mtu {link.mtu}{master} {'up' if link.up else 'down'} mac {link.mac or 'drawn'}"
 
 
+def route_line(route: Route) -> str:
+    kind = "" if route.kind == "unicast" else f"{route.kind} "
+    via = f" via {route.via}" if route.via else ""
+    metric = f" metric {route.metric}" if route.metric else ""
+    return f"{kind}{route.destination} dev {route.link}{via}{metric}"
+
+
 def address_line(address: Address) -> str:
     broadcast = f" brd {address.broadcast}" if address.broadcast else ""
     return f"{address.link} {address.interface}{broadcast}"
@@ -65,16 +65,3 @@ def rule_lines(rules: Ruleset) -> list[str]:
                 lines.append(f"{table} {name} {chain.policy or '-'}")
             lines += [f"{table} {name}: {rule}" for rule in chain.rules]
     return lines
-
-
-def text(rendered: Mapping[NamespaceRef, NetState]) -> str:
-    """Every namespace, to be read by people."""
-    blocks = []
-    for ref, state in rendered.items():
-        sections = picture(state) | {"sysctls": [f"{name} = {value}" for name, value in sorted(state.sysctls.items())]}
-        sections["foreign"] = sorted(state.foreign)
-        lines = [f"=== {ref}"]
-        for section, content in sections.items():
-            lines += [f"  {section}", *(f"    {line}" for line in content)] if content else []
-        blocks.append("\n".join(lines) + "\n")
-    return "\n".join(blocks)

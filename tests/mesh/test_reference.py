@@ -3,77 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import pytest
 
 from meshnet.mesh import render
+from meshnet.model import ClusterState
 from meshnet.netstate import NamespaceRef
-from tests.mesh import dumps, reference
+from tests.mesh import dumps, mutants, reference
 from tests.mesh.picture import Picture, picture
+from tests.mesh.scenarios import scenario
+from tests.mesh.tolerated import ORDERS, TOLERATED, Order, Tolerance, tolerant
 
 NODES = ("swarm-manager", "swarm-worker1", "swarm-worker2")
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """A difference that is none. In namespaces that ``where`` matches, ``pattern`` is replaced in the lines of both
-    sides, and a line that becomes empty by it is dropped."""
-
-    reason: str
-    where: str
-    pattern: str
-    replacement: str = ""
-
-
-TOLERATED = (
-    Tolerance(
-        "Docker draws the ports of the embedded resolver",
-        r".*",
-        r"(?<=--to-destination 127\.0\.0\.11:)\d+|(?<=--sport )\d+(?= -j SNAT --to-source :53)",
-        "drawn",
-    ),
-    Tolerance(
-        "the topology made the underlay interface, and the engine neither names nor addresses it",
-        r"swarm-\w+$",
-        r"eth1 veth.*|eth1 192\.168\.56\..*|0\.0\.0\.0/0 dev eth1 via .*",
-    ),
-    Tolerance("Docker draws the names of ports on docker_gwbridge", r".*", r"\bveth[0-9a-f]{7}\b", "veth-drawn"),
-    Tolerance("Docker draws four bytes of a bridge's MAC", r"swarm-\w+$", r"(?<= mac 02:42:)\S+$", "drawn"),
-    Tolerance(
-        "the kernel draws the MAC of a bridge port, a VXLAN device, and a bridge that was given none",
-        r"swarm-\w+$|.*/1-",
-        r"^((?:br0|vxlan0|veth\S*) .* mac) \S+$",
-        r"\1 drawn",
-    ),
-    Tolerance("`ip -d` does not say in which namespace a VXLAN device's socket lies", r".*/1-", r" underlay \S+", ""),
-)
-
-
-def tolerant(ref: NamespaceRef, sections: Picture, tolerated: tuple[Tolerance, ...] = TOLERATED) -> Picture:
-    """``sections`` with the tolerated differences taken out, and in one order what is printed in no order of ours.
-
-    That is: addresses link by link, chains by name (the order within each stays), and ipvsadm's lines, which it sorts.
-    """
-    orders: dict[str, Callable[[str], list[str]]] = {
-        "addresses": lambda line: line.split()[:1],
-        "rules": lambda line: line.split(":")[0].split()[:2],
-        "ipvs": str.split,
-    }
-    cleaned = {section: [_clean(str(ref), line, tolerated) for line in lines] for section, lines in sections.items()}
-    kept = {section: [line for line in lines if line] for section, lines in cleaned.items()}
-    for section, order in orders.items():
-        kept[section].sort(key=order)
-    return kept
-
-
-def _clean(ref: str, line: str, tolerated: tuple[Tolerance, ...]) -> str:
-    for tolerance in tolerated:
-        if re.match(tolerance.where, ref):
-            line = re.sub(tolerance.pattern, tolerance.replacement, line)
-    return line
-
 
 RENDERED = {
     "00-dockerd-started": render(reference.dockerd_started()),
@@ -88,10 +30,15 @@ CASES = [
 ]
 
 
+def in_common(rendered: Picture, real: Picture) -> Picture:
+    """What is rendered, but for sections that weren't dumped."""
+    return {section: rendered[section] for section in real}
+
+
 @pytest.mark.parametrize(("folder", "ref"), CASES)
 def test_namespace_holds_what_docker_put_there(folder: str, ref: NamespaceRef) -> None:
     real = dumps.node_pictures(folder, ref.node)[ref]
-    assert tolerant(ref, picture(RENDERED[folder][ref])) == tolerant(ref, real)
+    assert tolerant(ref, in_common(picture(RENDERED[folder][ref]), real)) == tolerant(ref, real)
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -125,31 +72,84 @@ def test_sysctls_have_the_values_docker_left(folder: str, node: str) -> None:
         assert {name: real.get(name) for name in rendered[ref].sysctls} == rendered[ref].sysctls, str(ref)
 
 
-@pytest.mark.parametrize(("folder", "node"), SYSCTLS)
-def test_sysctls_docker_changed_are_rendered(folder: str, node: str) -> None:
-    """Those the reference's README names as Docker's, wherever their value isn't the kernel's own."""
-    defaults = {
-        "net.ipv4.conf.docker_gwbridge.route_localnet": "0",
-        "net.ipv4.ip_unprivileged_port_start": "1024",
-        "net.ipv4.vs.conn_reuse_mode": "1",
-        "net.ipv4.vs.conntrack": "0",
-        "net.ipv4.vs.expire_nodest_conn": "0",
-        "net.ipv4.vs.expire_quiescent_template": "0",
-        "net.ipv6.conf.all.disable_ipv6": "0",
-        "net.ipv6.conf.default.disable_ipv6": "0",
-        "net.ipv6.conf.docker0.accept_ra": "1",
-        "net.ipv6.conf.docker_gwbridge.accept_ra": "1",
-    }
-    rendered = RENDERED[folder]
-    for ref, path in dumps.namespaces(folder, node).items():
-        real = dumps.sysctls(path)
-        changed = {name: real[name] for name, default in defaults.items() if real.get(name, default) != default}
-        assert changed.items() <= rendered[ref].sysctls.items(), str(ref)
+EVERYTHING = [
+    (ref, picture(RENDERED[folder][ref]), real)
+    for folder in RENDERED
+    for node in NODES
+    if (dumps.REFERENCE / folder / node).is_dir()
+    for ref, real in dumps.node_pictures(folder, node).items()
+]
+
+
+def everything_agrees(tolerated: tuple[Tolerance, ...] = TOLERATED, orders: tuple[Order, ...] = ORDERS) -> bool:
+    return all(
+        tolerant(ref, in_common(rendered, real), tolerated, orders) == tolerant(ref, real, tolerated, orders)
+        for ref, rendered, real in EVERYTHING
+    )
 
 
 @pytest.mark.parametrize("tolerance", TOLERATED, ids=lambda tolerance: tolerance.reason)
 def test_no_tolerance_is_superfluous(tolerance: Tolerance) -> None:
-    others = tuple(other for other in TOLERATED if other is not tolerance)
-    rendered = RENDERED["02-article"]
-    real = {ref: sections for node in NODES for ref, sections in dumps.node_pictures("02-article", node).items()}
-    assert any(tolerant(ref, picture(rendered[ref]), others) != tolerant(ref, real[ref], others) for ref in real)
+    assert not everything_agrees(tolerated=tuple(other for other in TOLERATED if other is not tolerance))
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.reason)
+def test_no_reordering_is_superfluous(order: Order) -> None:
+    assert not everything_agrees(orders=tuple(other for other in ORDERS if other is not order))
+
+
+def test_three_nodes_is_the_swarm_that_was_dumped() -> None:
+    """But for the ids, which are drawn: of networks, and of containers and their sandboxes."""
+    mine, theirs = scenario("three-nodes"), reference.article()
+    names = drawn_names(mine, theirs)
+    rendered = {renamed_ref(ref, names): renamed(picture(state), names) for ref, state in render(mine).items()}
+    real = {ref: each for node in NODES for ref, each in dumps.node_pictures("02-article", node).items()}
+    assert rendered.keys() == real.keys()
+    for ref, sections in real.items():
+        assert tolerant(ref, rendered[ref]) == tolerant(ref, sections), str(ref)
+
+
+def drawn_names(mine: ClusterState, theirs: ClusterState) -> dict[str, str]:
+    """The files of the first swarm's namespaces to those of the second one's, by what they are of."""
+    return dict(zip(_files(mine).values(), _files(theirs).values(), strict=True))
+
+
+def _files(state: ClusterState) -> dict[str, str]:
+    overlays = {network.name: network.overlay_file for network in state.networks.values()}
+    balancers = {f"{network.name}'s": network.balancer_file for network in state.networks.values()}
+    tasks = {f"{task.service_name}.{task.slot}": task.sandbox_file for task in state.placed_tasks()}
+    return dict(sorted({**overlays, **balancers, **tasks}.items()))
+
+
+def renamed_ref(ref: NamespaceRef, names: dict[str, str]) -> NamespaceRef:
+    return NamespaceRef(ref.node, names.get(ref.file, ref.file))
+
+
+def renamed(sections: Picture, names: dict[str, str]) -> Picture:
+    """Only links name namespaces: a veth that of its peer."""
+    of_a_peer = re.compile("|".join(rf"(?<=/){re.escape(name)}(?=:)" for name in names))
+    links = [of_a_peer.sub(lambda found: names[found[0]], line) for line in sections["links"]]
+    return {**sections, "links": links}
+
+
+@pytest.mark.thorough
+def test_every_rule_matters() -> None:
+    """Whatever is done to one rule of the article's scenario, the comparison notices."""
+    tried = 0
+    for ref, state in RENDERED["02-article"].items():
+        real = tolerant(ref, dumps.node_pictures("02-article", ref.node)[ref])["rules"]
+        assert tolerant(ref, picture(state))["rules"] == real
+        for change, rules in mutants.of_rules(state.rules):
+            tried += 1
+            assert tolerant(ref, picture(replace(state, rules=rules)))["rules"] != real, f"{ref}: {change}"
+    assert tried > 1000
+
+
+@pytest.mark.thorough
+def test_everything_else_matters() -> None:
+    """Links, addresses, routes, neighbours, FDB entries, IPVS services, servers and sysctls as well."""
+    for ref, state in RENDERED["02-article"].items():
+        real = tolerant(ref, dumps.node_pictures("02-article", ref.node)[ref])
+        assert tolerant(ref, picture(state)) == real
+        for change, other in mutants.of_the_rest(state):
+            assert tolerant(ref, picture(other)) != real, f"{ref}: {change}"
