@@ -128,6 +128,10 @@ class Lab:
         """Put right what ``drift`` names, what others added included; returns what was done."""
         return await self._with_kernel(lambda want: [str(change) for change in self._kernel.apply(want, strict=True)])
 
+    def wanted(self) -> dict[NamespaceRef, NetState]:
+        """What the namespaces of its machines should hold, but for what the topology put there."""
+        return self._want(self.control.state)
+
     def status(self) -> Json:
         """Nodes, services, tasks, and what to try, as plain values."""
         addresses = {name: str(self.net[name].address) for name in self.spec.hosts}
@@ -162,7 +166,7 @@ class Lab:
 
     async def _with_kernel(self, work: Callable[[dict[NamespaceRef, NetState]], Result]) -> Result:
         async with self.control.kernel_busy:
-            return await asyncio.to_thread(lambda: work(self._want(self.control.state)))
+            return await asyncio.to_thread(lambda: work(self.wanted()))
 
     def _apply(self, state: ClusterState) -> None:
         self._kernel.apply(self._want(state))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -34,7 +34,7 @@ class Naming:
             return NamespaceRef(text)
         if "/" in text:
             return self._file(text)
-        found = {_sandbox(self.state, each) for each in self._occupants_called(text)}
+        found = {self.home(each) for each in self._occupants_called(text)}
         return _only(text, found, "a machine, NODE/NAMESPACE, a task or a container", self._known())
 
     def address(self, text: str, source: NamespaceRef) -> IPv4Address:
@@ -55,7 +55,22 @@ class Naming:
 
     def occupant(self, place: NamespaceRef) -> Task | Container | None:
         """Whose namespace it is, if it is a container's."""
-        return next((each for each in self._occupants() if _sandbox(self.state, each) == place), None)
+        return next((each for each in self.occupants() if self.home(each) == place), None)
+
+    def occupants(self) -> Iterator[Task | Container]:
+        """All tasks and containers that have a namespace."""
+        yield from self.state.placed_tasks()
+        yield from (each for each in self.state.containers.values() if each.placed)
+
+    def home(self, occupant: Task | Container) -> NamespaceRef:
+        """The namespace of a task or container."""
+        assert occupant.node is not None
+        return NamespaceRef(self.state.nodes[occupant.node].name, occupant.sandbox_file)
+
+    def shown(self, place: NamespaceRef) -> str:
+        """What people call it: a task's name for its namespace."""
+        occupant = self.occupant(place)
+        return _short_name(occupant) if occupant is not None else str(place)
 
     def _vip(self, service: Service, source: NamespaceRef) -> IPv4Address:
         if not service.vips:
@@ -81,15 +96,11 @@ class Naming:
         known = sorted(str(ref) for ref in files) or sorted(self.hosts)
         return _only(text, fitting, "a namespace", known)
 
-    def _occupants(self) -> Iterable[Task | Container]:
-        yield from self.state.placed_tasks()
-        yield from (each for each in self.state.containers.values() if each.placed)
-
     def _occupants_called(self, text: str) -> list[Task | Container]:
-        return [each for each in self._occupants() if _is_called(each, text)]
+        return [each for each in self.occupants() if _is_called(each, text)]
 
     def _known(self) -> list[str]:
-        return [*self.hosts, *(_short_name(each) for each in self._occupants())]
+        return [*self.hosts, *(_short_name(each) for each in self.occupants())]
 
 
 def _is_called(occupant: Task | Container, text: str) -> bool:
@@ -100,11 +111,6 @@ def _is_called(occupant: Task | Container, text: str) -> bool:
 def _short_name(occupant: Task | Container) -> str:
     """``whoami.1``: without the task's id."""
     return occupant.name.removesuffix(f".{occupant.id}")
-
-
-def _sandbox(state: ClusterState, occupant: Task | Container) -> NamespaceRef:
-    assert occupant.node is not None
-    return NamespaceRef(state.nodes[occupant.node].name, occupant.sandbox_file)
 
 
 def _only(text: str, found: set[_Found], kind: str, known: Iterable[str]) -> _Found:
