@@ -128,7 +128,7 @@ def tolerant(
     """``sections`` with the tolerated differences taken out."""
     kept = {section: _kept(str(ref), section, lines, tolerated) for section, lines in sections.items()}
     for order in orders:
-        kept[order.section].sort(key=order.key)
+        kept.get(order.section, []).sort(key=order.key)
     return kept
 
 
