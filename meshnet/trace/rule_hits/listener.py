@@ -106,13 +106,16 @@ class Listener:
         number -= (table, chain) in _SHIFTED
         if number == 0:
             return None
+        hook = Hook(packet.hook)
         came_in, went_out, physical_in, physical_out = map(self._name, packet.interfaces)
+        if hook is Hook.POSTROUTING:
+            came_in = ""  # there it is the one the packet was on last: of a VXLAN's outer packet, another namespace's
         return Hit(
             at=self.ref,
             table=table,
             chain=chain,
             number=number,
-            hook=Hook(packet.hook),
+            hook=hook,
             data=packet.data,
             mark=packet.mark,
             in_interface=came_in,
