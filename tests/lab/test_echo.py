@@ -42,6 +42,10 @@ def from_the_client(lab: RunningLab, questions: list[str]) -> list[str]:
     return asked(lab, task["node"], questions, inside=task["sandbox"])
 
 
+def test_the_kernel_holds_the_rules_of_every_protocol(lab: RunningLab) -> None:
+    assert lab.drift() == []
+
+
 @pytest.mark.parametrize("protocol", ["udp", "tcp", "sctp"])
 def test_a_published_echo_is_answered_through_every_node(lab: RunningLab, protocol: str) -> None:
     ways = [(lab.address(node), size) for node in NODES for size in (SMALL, SMALL, LARGE)]
