@@ -270,11 +270,13 @@ def test_descriptors_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     _, router, _ = routed()
     run(router, "true")
     before = sorted(path.name for path in Path("/proc/self/fd").iterdir())
-    with RuleHits({NODE: router}):
+    with RuleHits({NODE: router}) as done:
         pass
+    failing = RuleHits({NODE: router})
     with pytest.raises(MachineError, match="its target TRACE, found node to lack one"):
         monkeypatch.setattr(tracing, "_RULE", tracing._RULE[:112] + b"\x20\0NOBODYS".ljust(32, b"\0"))
-        RuleHits({NODE: router}).__enter__()
+        failing.__enter__()
+    assert done.fileno() == failing.fileno() == -1
     assert sorted(path.name for path in Path("/proc/self/fd").iterdir()) == before
 
 
