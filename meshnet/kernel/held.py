@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshnet.kernel.lean_pyroute2 import nsidmsg
 from meshnet.kernel.link_messages import LO
 from meshnet.kernel.namespaces import NetNamespace
-from meshnet.kernel.netlink import GENERIC, ROUTE, NetlinkSocket
+from meshnet.kernel.netlink import GENERIC, ROUTE, NetlinkSocket, decode, encode
 from meshnet.kernel.seen_link import SeenLink, list_seen
 from meshnet.netstate import NamespaceRef
+
+_GETNSID = 90
 
 
 class Numbering:
@@ -38,6 +41,7 @@ class Held:
         self._route: NetlinkSocket | None = None
         self._generic: NetlinkSocket | None = None
         self._indexes = {"lo": LO}
+        self._numbers: dict[int, Held] = {}
         if not ours:
             self.learn(list_seen(self.route).values())
 
@@ -72,6 +76,16 @@ class Held:
         for index in self._indexes.values():
             self.numbering.saw(index)
 
+    def numbered(self, wanted: set[int], others: Iterable[Held]) -> dict[int, NamespaceRef]:
+        """Which of ``others`` have the numbers ``wanted`` here. A namespace that once has a number keeps it."""
+        there = list(others)
+        self._numbers = {number: other for number, other in self._numbers.items() if other in there}
+        if not wanted <= self._numbers.keys():
+            answers = self.route.ask([_number_request(other) for other in there])
+            numbers = (decode(nsidmsg, answer).get_attr("NETNSA_NSID") if answer else None for answer in answers)
+            self._numbers = {number: other for number, other in zip(numbers, there, strict=True) if number is not None}
+        return {number: other.ref for number, other in self._numbers.items()}
+
     def close(self) -> None:
         """Close the sockets, and the namespace if it was made here."""
         for socket in (self._route, self._generic):
@@ -79,3 +93,9 @@ class Held:
                 socket.close()
         if self.ours:
             self.namespace.close()
+
+
+def _number_request(held: Held) -> bytes:
+    message = nsidmsg()
+    message["attrs"] = [("NETNSA_FD", held.namespace.fd)]
+    return encode(message, _GETNSID, 0)

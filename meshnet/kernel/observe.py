@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -13,8 +14,8 @@ from meshnet.kernel import sysctl
 from meshnet.kernel.held import Held
 from meshnet.kernel.iptables import Iptables
 from meshnet.kernel.ipvs import IpvsMessages
-from meshnet.kernel.lean_pyroute2 import ifaddrmsg, ndmsg, nsidmsg, rtmsg
-from meshnet.kernel.netlink import decode, encode
+from meshnet.kernel.lean_pyroute2 import ifaddrmsg, ndmsg, rtmsg
+from meshnet.kernel.netlink import decode
 from meshnet.kernel.seen_link import SeenLink, list_seen
 from meshnet.netstate import (
     Address,
@@ -36,8 +37,15 @@ from meshnet.netstate.state import LOOPBACK
 Links: TypeAlias = Mapping[int, SeenLink]
 """A namespace's interfaces by index."""
 
-_GETNSID = 90
 _VXLAN_FLAGS = ("learning", "proxy", "l2miss", "l3miss")
+_INET_SETTINGS = (
+    *("forwarding", "", "proxy_arp", "", "", "send_redirects", "", "rp_filter", "", "", "", "", "arp_filter", ""),
+    *("", "", "", "arp_announce", "arp_ignore", "", "", "", "accept_local", "src_valid_mark", "proxy_arp_pvlan"),
+    "route_localnet",
+)
+"""The first of linux/ip.h's ``IPV4_DEVCONF_...``, as far as a packet's way depends on them."""
+
+_NUMBERS = struct.Struct(f"={len(_INET_SETTINGS)}i")
 _ROUTE_WORDS = {number: word for word, number in messages.ROUTE_KINDS.items()}
 
 
@@ -50,23 +58,43 @@ def observe(
     those = {held.ref: held for held in helds}
     saves = {ref: iptables.save(held.namespace) for ref, held in those.items()}
     try:
-        links = {ref: list_seen(held.route) for ref, held in those.items()}
-        for ref, held in those.items():
-            held.learn(links[ref].values())
-        nothing = NetState()
-        states = {ref: _Reader(held, those, links, like.get(ref, nothing)).state(ipvs) for ref, held in those.items()}
+        states = observe_all_but_rules(those, like, ipvs)
     finally:
         texts = {ref: save.finish() if save is not None else "" for ref, save in saves.items()}
     return {ref: replace(state, rules=iptables_save.parse(texts[ref])) for ref, state in states.items()}
+
+
+def observe_all_but_rules(
+    helds: Mapping[NamespaceRef, Held],
+    like: Mapping[NamespaceRef, NetState],
+    ipvs: IpvsMessages | None,
+    *,
+    whole: bool = False,
+) -> dict[NamespaceRef, NetState]:
+    """As ``observe``, but for what takes programs to find out. With ``whole``, as the way of a packet depends on it: a
+    veth that leads to another machine has its peer too, and sysctls have IPv4's settings of each interface."""
+    links = {ref: list_seen(held.route) for ref, held in helds.items()}
+    for ref, held in helds.items():
+        held.learn(links[ref].values())
+    nothing = NetState()
+    return {
+        ref: _Reader(held, helds, links, like.get(ref, nothing), whole=whole).state(ipvs) for ref, held in helds.items()
+    }
 
 
 class _Reader:
     """Reads one namespace; ``links`` are those of all that are looked at."""
 
     def __init__(
-        self, held: Held, helds: Mapping[NamespaceRef, Held], links: Mapping[NamespaceRef, Links], like: NetState
+        self,
+        held: Held,
+        helds: Mapping[NamespaceRef, Held],
+        links: Mapping[NamespaceRef, Links],
+        like: NetState,
+        *,
+        whole: bool,
     ) -> None:
-        self._held, self._helds, self._links, self._like = held, helds, links, like
+        self._held, self._helds, self._links, self._like, self._whole = held, helds, links, like, whole
         self._own = links[held.ref]
         self._names = {index: link.name for index, link in self._own.items() if link.name not in like.foreign}
 
@@ -78,7 +106,7 @@ class _Reader:
             routes=frozenset(self._routes()),
             neighbours=frozenset(self._neighbours()),
             fdb=frozenset(self._fdb()),
-            sysctls=self._sysctls(self._like.sysctls),
+            sysctls=self._sysctls(self._like.sysctls) | (self._of_interfaces() if self._whole else {}),
             ipvs=ipvs.services(self._held.generic) if ipvs is not None else {},
             foreign=self._like.foreign,
         )
@@ -113,11 +141,10 @@ class _Reader:
     @cached_property
     def _numbers(self) -> dict[int, NamespaceRef]:
         """The node's namespaces that are looked at by the numbers they have in this one, as far as they have one. Links
-        between nodes are the topology's, and foreign."""
-        refs = [ref for ref in self._helds if ref.node == self._held.ref.node]
-        answers = self._held.route.ask([_number_request(self._helds[ref]) for ref in refs])
-        numbers = (decode(nsidmsg, answer).get_attr("NETNSA_NSID") if answer else None for answer in answers)
-        return {number: ref for number, ref in zip(numbers, refs, strict=True) if number is not None}
+        between nodes are the topology's."""
+        refs = [ref for ref in self._helds if self._whole or ref.node == self._held.ref.node]
+        wanted = {link.elsewhere for link in self._own.values() if link.elsewhere is not None}
+        return self._held.numbered(wanted, [self._helds[ref] for ref in refs])
 
     def _addresses(self) -> Iterator[Address]:
         for data in self._held.route.dump(messages.list_addresses()):
@@ -168,8 +195,10 @@ class _Reader:
             found = sysctl.read(wanted)
         return found | {name: value for name, value in wanted.items() if name not in found and sysctl.is_moot(name)}
 
-
-def _number_request(held: Held) -> bytes:
-    message = nsidmsg()
-    message["attrs"] = [("NETNSA_FD", held.namespace.fd)]
-    return encode(message, _GETNSID, 0)
+    def _of_interfaces(self) -> dict[str, str]:
+        return {
+            f"net.ipv4.conf.{link.name}.{setting}": str(value)
+            for link in self._own.values()
+            for setting, value in zip(_INET_SETTINGS, _NUMBERS.unpack_from(link.inet), strict=True)
+            if setting
+        }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,11 @@ from meshnet.kernel.link_messages import IFF_UP, list_links
 from meshnet.kernel.netlink import NetlinkSocket, decode
 
 _LOOPBACK_DEVICE = 772
+_HEADERS = 16 + 16
+_ATTRIBUTE = struct.Struct("=HH")
+_KIND = 0x3FFF
+_IFLA_AF_SPEC = 26
+_IFLA_INET_CONF = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,8 @@ class SeenLink:
     """One interface. ``settings`` are those of a VXLAN device, undecoded.
 
     ``other`` is the index of a veth's other end. ``elsewhere`` is the number that the namespace has here in which that
-    end is, or a VXLAN device's socket; None says that it is this namespace itself.
+    end is, or a VXLAN device's socket; None says that it is this namespace itself. ``inet`` is IPv4's settings of it
+    (``net.ipv4.conf.NAME``), 32 bits each, in the order of linux/ip.h, from ``IPV4_DEVCONF_FORWARDING`` on.
     """
 
     index: int
@@ -30,11 +38,12 @@ class SeenLink:
     up: bool
     other: int
     elsewhere: int | None
+    inet: bytes
 
 
-def list_seen(socket: NetlinkSocket) -> dict[int, SeenLink]:
+def list_seen(netlink: NetlinkSocket) -> dict[int, SeenLink]:
     """All of the socket's namespace, by index. Raises ``OSError``."""
-    return {seen.index: seen for seen in map(_seen, socket.dump(list_links()))}
+    return {seen.index: seen for seen in map(_seen, netlink.dump(list_links()))}
 
 
 def _seen(data: bytes) -> SeenLink:
@@ -54,4 +63,16 @@ def _seen(data: bytes) -> SeenLink:
         up=bool(message["flags"] & IFF_UP),
         other=message.get_attr("IFLA_LINK") or 0,
         elsewhere=message.get_attr("IFLA_LINK_NETNSID"),
+        inet=_nested(_nested(_nested(data[_HEADERS:], _IFLA_AF_SPEC), socket.AF_INET), _IFLA_INET_CONF),
     )
+
+
+def _nested(attributes: bytes, kind: int) -> bytes:
+    """What the first attribute of that kind holds; empty if there is none."""
+    at = 0
+    while at + _ATTRIBUTE.size <= len(attributes):
+        length, found = _ATTRIBUTE.unpack_from(attributes, at)
+        if found & _KIND == kind:
+            return attributes[at + _ATTRIBUTE.size : at + length]
+        at += max(_ATTRIBUTE.size, -(-length // 4) * 4)
+    return b""

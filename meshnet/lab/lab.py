@@ -12,6 +12,7 @@ from meshnet.kernel import iptables
 from meshnet.kernel.apply import Kernel
 from meshnet.kernel.boot.needs import Feature
 from meshnet.kernel.namespaces import NetNamespace
+from meshnet.kernel.survey import Surveyor
 from meshnet.lab import faces, netns_files, toolbox
 from meshnet.lab.containers import Containers
 from meshnet.lab.control.wire import Json
@@ -30,6 +31,7 @@ from meshnet.model import ClusterState, Task, TaskState
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
 from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, step
+from meshnet.predict.world import World
 from topo import registry
 
 Progress = Callable[[str], None]
@@ -65,6 +67,7 @@ class Lab:
         self._faces = tuple(faces)
         self._catalogue = Catalogue(spec.images)
         self._kernel: Kernel
+        self._surveyor: Surveyor
         self._proxies: dict[str, Proxies]
         self._running: asyncio.Task[None]
 
@@ -77,6 +80,7 @@ class Lab:
         topology = registry.find(self.spec.topology)(**self.spec.parameters)
         self.net = LabNet(topology, shaping=Feature.NETEM not in self._without)
         self.net.start()
+        self._surveyor = Surveyor(iptables.Iptables(flavour))
         self._kernel = Kernel(flavour, on_created=self._name, on_dropped=self._unname)
         for machine in self.spec.machines:
             self._kernel.adopt(NamespaceRef(machine.name), self.node(machine.name).interior.namespace)
@@ -128,6 +132,11 @@ class Lab:
         """Put right what ``drift`` names, what others added included; returns what was done."""
         return await self._with_kernel(lambda want: [str(change) for change in self._kernel.apply(want, strict=True)])
 
+    async def world(self) -> World:
+        """What all namespaces hold at this moment, as a prediction takes it."""
+        async with self.control.kernel_busy:
+            return await asyncio.to_thread(self._surveyor.survey, self.namespaces)
+
     def wanted(self) -> dict[NamespaceRef, NetState]:
         """What the namespaces of its machines should hold, but for what the topology put there."""
         return self._want(self.control.state)
@@ -163,6 +172,7 @@ class Lab:
         nodes = {machine.name: self.node(machine.name).interior for machine in self.spec.machines}
         faces.open_all(self._faces, engines, nodes)
         await self.control.followed()
+        self._surveyor.trust(self.namespaces, self.wanted())
 
     async def _with_kernel(self, work: Callable[[dict[NamespaceRef, NetState]], Result]) -> Result:
         async with self.control.kernel_busy:
