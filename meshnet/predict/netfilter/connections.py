@@ -50,16 +50,19 @@ class Connections:
     def track(self, packet: Packet, quoted: Packet | None) -> Flow:
         """The connection that ``packet`` belongs to, or a new one."""
         if packet.protocol == "icmp" and is_error(packet.kind):
-            return self._related(quoted)
+            return self._related(packet, quoted)
         tuple_ = tuple_of(packet)
         key = self._confirmed.get(tuple_)
         return self._begin(packet, tuple_) if key is None else self._go_on(key, packet, tuple_)
 
-    def _related(self, quoted: Packet | None) -> Flow:
-        """An error belongs to the connection of the packet it quotes, and goes the other way."""
+    def _related(self, error: Packet, quoted: Packet | None) -> Flow:
+        """An error belongs to the connection of the packet it quotes, goes the other way, and to where that way leads
+        (``nf_conntrack_inet_error``)."""
         back = tuple_of(quoted).mirrored if quoted else None
         key = self._confirmed.get(back) if back else None
-        return INVALID if key is None else Flow(key, FlowState.RELATED, back == self._all[key].reply)
+        if key is None or back is None or error.destination != back.destination:
+            return INVALID
+        return Flow(key, FlowState.RELATED, back == self._all[key].reply)
 
     def _begin(self, packet: Packet, original: Tuple) -> Flow:
         if not _may_begin(packet):

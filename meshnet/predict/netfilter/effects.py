@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 from meshnet.path import Hook
 from meshnet.predict.netfilter.connections import Connection
-from meshnet.predict.netfilter.flow import UNTRACKED
+from meshnet.predict.netfilter.flow import INVALID, UNTRACKED
 from meshnet.predict.netfilter.situation import Situation, UntaughtError
 from meshnet.predict.netfilter.targets import (
     CopyMark,
@@ -48,7 +48,8 @@ def apply(target: Target, situation: Situation) -> Effect:
     """Raises ``UntaughtError`` for a target that isn't known here."""
     match target:
         case Simple.NOTRACK:
-            situation.flow = situation.flow or UNTRACKED
+            if situation.flow in (None, INVALID):  # else lo brought it back, and it stays as it was
+                situation.flow = UNTRACKED
         case Simple():
             return _SIMPLE[target]
         case SetMark(value, mask):

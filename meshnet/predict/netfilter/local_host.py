@@ -20,4 +20,5 @@ class LocalHost(Protocol):
 
     def address_towards(self, interface: str, destination: IPv4Address) -> IPv4Address | None:
         """What MASQUERADE makes the source of what leaves by ``interface``: its address in the subnet of the next hop
-        to ``destination``, else its first one; None if the namespace has none to give."""
+        to ``destination``, else its first one. An interface that has none, as ``lo``, whose 127.0.0.1 doesn't count,
+        borrows the first of another (``inet_select_addr``). None if the namespace has none to give."""

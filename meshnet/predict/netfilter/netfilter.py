@@ -112,9 +112,9 @@ class Netfilter:
         return UNTRACKED
 
     def answer(self, flow: Flow | None) -> Flow | None:
-        """The flow of what the kernel answers a packet of ``flow`` with, by itself: an ICMP error, or REJECT's TCP
-        reset; it comes to OUTPUT with that (``nf_conntrack_attach``). A closed port's TCP reset isn't among them: it
-        has None."""
+        """The flow with which IP's own answer to a packet of ``flow`` comes to OUTPUT: an ICMP error of a router, or
+        what REJECT sends (``nf_conntrack_attach``). A closed port's answers, UDP's error and TCP's reset, aren't among
+        them: there the packet has left netfilter behind, so they come with None."""
         if flow is None or flow.key is None:
             return None
         return Flow(flow.key, FlowState.RELATED, not flow.reply)
