@@ -12,7 +12,7 @@ from meshnet.predict.world import Listener, World
 from meshnet.trace.copies import without_copies
 from meshnet.trace.directions import Directions, directions
 from meshnet.trace.event import Event
-from meshnet.trace.narrate import last_packet, narrate
+from meshnet.trace.narrate import last_packet, narrate, servers_of
 from meshnet.trace.order import in_order
 from meshnet.trace.recognise import Signature
 from meshnet.trace.seen import Hit, Sighting
@@ -72,21 +72,29 @@ def _end_of_request(world: World, last: Hop, forth: Sequence[Event], back: Seque
 
 def _end_of_reply(world: World, last: Hop, back: Sequence[Event], sent: Sent, answered: bool) -> list[Hop]:
     """What the socket heard is known: it asked one address, and that is where the answer came from, whatever the last
-    frame of it said."""
+    frame of it said. Where the socket's own namespace balances, that was IPVS's doing, which nothing shows."""
     if last.verdict is not Verdict.PASSES:
         return []
     packet = last_packet(world, back)
     if not answered or back[-1].at != sent.at:
         return [Hop(back[-1].at, Stage.STOP, packet, verdict=Verdict.DROPPED)]
-    if packet.protocol == sent.packet.protocol:
-        packet = replace(
-            packet,
-            source=sent.packet.destination,
-            source_port=sent.packet.destination_port,
-            destination=sent.packet.source,
-            destination_port=sent.packet.source_port,
-        )
-    return [_delivered(last, packet)]
+    heard = _as_heard(packet, sent.packet)
+    if heard.source != packet.source and packet.source in servers_of(world.states.get(sent.at, NetState())):
+        return [Hop(sent.at, Stage.IPVS, heard), _delivered(last, heard)]
+    return [_delivered(last, heard)]
+
+
+def _as_heard(packet: Packet, asked: Packet) -> Packet:
+    """The answer ``packet``, from whom ``asked`` went to; an ICMP error of another protocol is what it is."""
+    if packet.protocol != asked.protocol:
+        return packet
+    return replace(
+        packet,
+        source=asked.destination,
+        source_port=asked.destination_port,
+        destination=asked.source,
+        destination_port=asked.source_port,
+    )
 
 
 def _delivered(last: Hop, packet: Packet) -> Hop:

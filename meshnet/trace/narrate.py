@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 from meshnet.netstate import NetState, Rule
 from meshnet.netstate.ruleset import BUILTIN_CHAINS
@@ -59,10 +60,14 @@ def _was_balanced(state: NetState, before: Event, event: Event) -> bool:
     if isinstance(seen, Hit) and seen.hook is Hook.OUTPUT and seen.table == "raw":
         return before.packet.destination != event.packet.destination
     leaves = seen.hook is Hook.POSTROUTING if isinstance(seen, Hit) else seen.direction.out
-    servers = {each.address for service in state.ipvs.values() for each in service.destinations}
     translated = isinstance(before.seen, Hit) and before.seen.hook is Hook.POSTROUTING
     changed = before.packet.source != event.packet.source
-    return leaves and changed and not translated and before.packet.source in servers
+    return leaves and changed and not translated and before.packet.source in servers_of(state)
+
+
+def servers_of(state: NetState) -> set[IPv4Address]:
+    """All real servers of a namespace's IPVS."""
+    return {each.address for service in state.ipvs.values() for each in service.destinations}
 
 
 def _as_seen_inside(event: Event, before: Event) -> Packet:
@@ -81,12 +86,20 @@ def _rule_hop(state: NetState, event: Event, hit: Hit, following: Event | None) 
         return _hop(event, hit, policy, event.packet, Verdict.DROPPED, Why.POLICY)
     rule = chain.rules[hit.number - 1]
     reference = RuleRef(hit.table, hit.chain, hit.number, str(rule))
-    packet = _after(rule, event, following)
+    packet = _after(state, rule, event, following)
     return _hop(event, hit, reference, packet, rule_effect.verdict_of(rule), Why.RULE)
 
 
-def _after(rule: Rule, event: Event, following: Event | None) -> Packet:
-    return rule_effect.after(rule, event.packet, following.packet if following else None)
+def _after(state: NetState, rule: Rule, event: Event, following: Event | None) -> Packet:
+    assert isinstance(event.seen, Hit)
+    own = _own_address(state, event.seen.out_interface, event.packet.destination)
+    return rule_effect.after(rule, event.packet, following.packet if following else None, own)
+
+
+def _own_address(state: NetState, link: str, destination: IPv4Address) -> IPv4Address | None:
+    there = [each.interface for each in state.addresses if each.link == link]
+    near = [each for each in there if destination in each.network]
+    return next((each.ip for each in (*near, *there)), None)
 
 
 def _hop(event: Event, hit: Hit, rule: RuleRef, packet: Packet, verdict: Verdict, why: Why) -> Hop:
@@ -99,7 +112,8 @@ def last_packet(world: World, events: Sequence[Event]) -> Packet:
     event = events[-1]
     packet = event.packet
     if isinstance(event.seen, Hit):
-        chain = world.states.get(event.at, _NOTHING).rules.chain(event.seen.table, event.seen.chain)
+        state = world.states.get(event.at, _NOTHING)
+        chain = state.rules.chain(event.seen.table, event.seen.chain)
         if event.seen.number <= len(chain.rules):
-            packet = _after(chain.rules[event.seen.number - 1], event, None)
+            packet = _after(state, chain.rules[event.seen.number - 1], event, None)
     return replace(packet.unframed, mark=packet.mark or 0)

@@ -28,15 +28,22 @@ class Signature:
     nonce: bytes = b""
 
     def marks(self, packet: Packet, data: bytes) -> bool:
-        """Whether this is the probe, or quotes or echoes it; ``data`` is ``packet`` from its IP header on."""
+        """Whether this is the probe, or answers, echoes or, an ICMP error, quotes it. ``data`` is ``packet`` from its
+        IP header on."""
         inner, carried = packet.innermost, innermost_of(data)
+        if inner.protocol != self.protocol:
+            return inner.protocol == "icmp" and self._known_by in carried
         match self.protocol:
             case "tcp":
-                return inner.protocol == "tcp" and self._is_handshake(inner, carried)
+                return self._is_handshake(inner, carried)
             case "sctp":
                 transport = transport_of(carried)
-                return inner.protocol == "sctp" and self.nonce in (transport[_SCTP_TAG], transport[_SCTP_INIT_TAG])
+                return self.nonce in (transport[_SCTP_TAG], transport[_SCTP_INIT_TAG])
         return self.nonce in carried
+
+    @property
+    def _known_by(self) -> bytes:
+        return self.sequence.to_bytes(4, "big") if self.protocol == "tcp" else self.nonce
 
     def _is_handshake(self, packet: Packet, data: bytes) -> bool:
         sequence, acknowledged = tcp_numbers(data)

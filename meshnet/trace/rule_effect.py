@@ -27,14 +27,16 @@ def verdict_of(rule: Rule) -> Verdict:
     return _VERDICTS.get(target_of(rule), Verdict.PASSES)
 
 
-def after(rule: Rule, packet: Packet, following: Packet | None) -> Packet:
-    """``packet`` once ``rule`` has had it; ``following`` is the next that was seen of it in the namespace."""
+def after(rule: Rule, packet: Packet, following: Packet | None, own: IPv4Address | None = None) -> Packet:
+    """``packet`` once ``rule`` has had it; ``following`` is the next that was seen of it in the namespace, ``own`` the
+    address there of the interface it leaves by."""
     target = target_of(rule)
     if target in _DESTINATION:
         seen = following or _by_its_words(rule, packet)
         return replace(packet, destination=seen.destination, destination_port=seen.destination_port)
-    if target in _SOURCE and following is not None:
-        return replace(packet, source=following.source, source_port=following.source_port)
+    if target in _SOURCE:
+        seen = following or replace(packet, source=_given_source(rule) or own or packet.source)
+        return replace(packet, source=seen.source, source_port=seen.source_port)
     if target == "MARK":
         return replace(packet, mark=_marked(rule, packet.mark or 0))
     return packet
@@ -53,6 +55,12 @@ def _by_its_words(rule: Rule, packet: Packet) -> Packet:
     if "--to-ports" in words:
         return replace(packet, destination_port=int(words[words.index("--to-ports") + 1]))
     return packet
+
+
+def _given_source(rule: Rule) -> IPv4Address | None:
+    """The address that ``SNAT --to-source`` says."""
+    words = rule.words
+    return IPv4Address(words[words.index("--to-source") + 1].partition(":")[0]) if "--to-source" in words else None
 
 
 def _marked(rule: Rule, mark: int) -> int:

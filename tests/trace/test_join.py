@@ -313,3 +313,46 @@ def test_an_icmp_error_from_the_way_is_the_answer_and_the_probe_was_dropped_ther
     assert (str(journey.request.hops[-1].at), journey.request.verdict) == (NODE, Verdict.DROPPED)
     assert journey.reply is not None
     assert journey.reply.hops[0].packet.kind == "ttl-exceeded"
+
+
+def test_an_icmp_error_quotes_a_tcp_probe_by_its_number() -> None:
+    there = syn("192.168.56.11")
+    events = [
+        seen(CLIENT, "eth0", "out", 10, there),
+        seen(NODE, "eth0", "in", 20, there),
+        seen(NODE, "eth0", "out", 30, icmp("192.168.56.11", "192.168.56.100", 3, 1, there)),
+        seen(
+            NODE,
+            "eth0",
+            "out",
+            31,
+            icmp("192.168.56.11", "192.168.56.100", 3, 1, tcp("1.1.1.1", 1, "2.2.2.2", 2, sequence=8)),
+        ),
+    ]
+    reply = join(world(), sent(), events, answered=False).reply
+    assert reply is not None
+    assert [hop.packet.kind for hop in reply.hops if hop.stage is Stage.OUT] == ["host-unreachable"]
+
+
+def test_what_masquerading_made_of_a_packet_that_is_seen_no_more_follows_from_its_way_out() -> None:
+    masquerading = iptables_save.parse("*nat\n:POSTROUTING ACCEPT\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n")
+    node = replace(world().states[NamespaceRef(NODE)], rules=masquerading)
+    leaving = replace(hit(NODE, "nat", "POSTROUTING", 1, TO_NODE), out_interface="eth0")
+    events = [*request()[:2], hit(NODE, "raw", "PREROUTING", 1, TO_NODE, come="eth0"), leaving]
+    path = join(World({**world().states, NamespaceRef(NODE): node}), sent(), events, answered=False).request
+    assert str(path.hops[-2].packet.source) == "192.168.56.11"
+
+
+def test_an_answer_that_the_askers_own_ipvs_turned_back_passes_it_before_the_socket() -> None:
+    balancing = VirtualService(0x101, destinations=(Destination(IPv4Address("10.255.0.7")),))
+    client = replace(world().states[NamespaceRef(CLIENT)], ipvs={0x101: balancing})
+    events = [
+        seen(CLIENT, "eth0", "out", 10, TO_TASK),
+        seen(TASK, "eth0", "in", 20, TO_TASK),
+        seen(TASK, "eth0", "out", 30, answer("10.255.0.7", 8000, "192.168.56.100")),
+        seen(CLIENT, "eth0", "in", 40, answer("10.255.0.7", 8000, "192.168.56.100")),
+    ]
+    reply = join(World({**world().states, NamespaceRef(CLIENT): client}), sent(), events, answered=True).reply
+    assert reply is not None
+    assert [hop.stage for hop in reply.hops[-2:]] == [Stage.IPVS, Stage.DELIVER]
+    assert reply.hops[-2].packet.source == IPv4Address("192.168.56.11")
