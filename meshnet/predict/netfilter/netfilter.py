@@ -87,7 +87,9 @@ class Netfilter:
         return self._take(passage, _STEPS[passage.hook])
 
     def finish(self, passage: Passage) -> Outcome:
-        """The rest of INPUT (nat) and of OUTPUT (filter), for what IPVS has left alone."""
+        """The rest of INPUT (nat) and of OUTPUT (filter), for what IPVS has left alone. Where OUTPUT's nat has given
+        the packet another way, ``out_interface`` is the old one until POSTROUTING, as in the kernel: a hook's
+        interfaces are those of its beginning."""
         return self._take(passage, _AFTER_IPVS[passage.hook])
 
     def redirect(self, flow: Flow, address: IPv4Address, port: int | None) -> None:

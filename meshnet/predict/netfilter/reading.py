@@ -74,8 +74,8 @@ def _condition(readers: Mapping[str, Reader], option: Option, match: Match) -> H
     try:
         if option.name in readers:
             return readers[option.name](option, match)
-    except UntaughtError as error:
-        return _refusal(str(error))
+    except UntaughtError:
+        pass
     return _refusal(f"-m {match.module} {option}" if match.module else str(option))
 
 

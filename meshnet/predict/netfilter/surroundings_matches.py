@@ -132,7 +132,7 @@ def physdev_is_out(option: Option, match: Match) -> Holds:
 def u32(option: Option, match: Match) -> Holds:
     found = _VNI.fullmatch(option.value.lower())
     if found is None:
-        raise UntaughtError(f"-m u32 {option}")
+        raise UntaughtError(str(option))
     vni = int(found["number"], 0) >> 8
     return lambda at: (at.packet.vni == vni) != option.negated
 

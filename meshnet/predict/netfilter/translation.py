@@ -14,6 +14,7 @@ from ipaddress import IPv4Address
 from meshnet.path import Hook, Packet
 from meshnet.predict.netfilter.connections import Connection, Connections
 from meshnet.predict.netfilter.flow import Tuple
+from meshnet.predict.netfilter.situation import UntaughtError
 
 
 class End(Enum):
@@ -60,11 +61,14 @@ def choose_source(
     drawn: bool = False,
 ) -> Connection:
     """The source port stays if it may be and what goes back can then be told from others' answers. Otherwise the kernel
-    draws one, which isn't known: None."""
+    draws one, which isn't known: None. Raises ``UntaughtError`` where a rule leaves it no choice but one that is taken:
+    it would drop the packet in the end, at no rule."""
     now = connection.reply.mirrored
     new = replace(now, source=address or now.source)
     if ports is not None and len(ports) == 1 and not now.kind:
         new = replace(new, source_port=ports[0])
+        if connections.is_taken(new):
+            raise UntaughtError(f"source port {ports[0]}, which another connection has")
     elif drawn or (ports is not None and new.source_port not in ports):
         new = _with_port_drawn(new)
     else:
