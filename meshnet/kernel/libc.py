@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from typing import Any
 
 CLONE_FS = 0x00000200
 CLONE_NEWNS = 0x00020000
@@ -135,3 +136,15 @@ def get_socket_option(fd: int, level: int, option: int, buffer: ctypes.Array[cty
     """getsockopt(2) for an option that is asked by what stands in ``buffer``, and answered there."""
     size = ctypes.c_uint32(ctypes.sizeof(buffer))
     _checked(_libc.getsockopt(fd, level, option, buffer, ctypes.byref(size)), f"getsockopt {level} {option}")
+
+
+def bind_socket(fd: int, address: bytes) -> None:
+    """bind(2) to an address as the kernel has it: Python binds a packet socket to one interface only, not to all."""
+    _checked(_libc.bind(fd, address, len(address)), "bind")
+
+
+def receive_many(fd: int, messages: ctypes.Array[Any], flags: int) -> int:
+    """recvmmsg(2): fill as many of ``messages``, each a ``struct mmsghdr``, as there is something for; how many."""
+    count = int(_libc.recvmmsg(fd, messages, len(messages), flags, None))
+    _checked(count, "recvmmsg")
+    return count

@@ -51,8 +51,26 @@ class NetNamespace:
         finally:
             os.close(home)
 
+    def go(self) -> None:
+        """Take the calling thread inside, from wherever it is: for a ``journey``, which takes it home."""
+        libc.setns(self.fd, libc.CLONE_NEWNET)
+
     def close(self) -> None:
         """Let go of it. What is still in it goes some time later, in the kernel's own time (0.1 to 0.6 s)."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+@contextmanager
+def journey() -> Iterator[None]:
+    """The calling thread may ``go`` from namespace to namespace as long as the block lasts, and is home after it: three
+    system calls fewer for each than entering and leaving."""
+    home = NetNamespace.current()
+    try:
+        try:
+            yield
+        finally:
+            home.go()
+    finally:
+        home.close()
