@@ -13,6 +13,7 @@ from meshnet.predict.netfilter.situation import Situation, UntaughtError
 from meshnet.predict.netfilter.targets import (
     CopyMark,
     DestinationNat,
+    Masquerade,
     Redirect,
     SetConnectionMark,
     SetMark,
@@ -61,8 +62,10 @@ def apply(target: Target, situation: Situation) -> Effect:
             return _send_to(situation, address, port)
         case Redirect(port):
             return _redirect(situation, port)
-        case SourceNat():
-            return _send_from(situation, target)
+        case SourceNat(address, ports, drawn):
+            return _send_from(situation, address, ports, drawn)
+        case Masquerade(ports, drawn):
+            return _masquerade(situation, ports, drawn)
         case Untaught(text):
             raise UntaughtError(text)
     return Effect.GOES_ON
@@ -96,14 +99,17 @@ def _redirect(situation: Situation, port: int | None) -> Effect:
     return Effect.DROPPED if address is None else _send_to(situation, address, port)
 
 
-def _send_from(situation: Situation, target: SourceNat) -> Effect:
-    """Without an address to masquerade by, the packet is dropped (``nf_nat_masquerade_ipv4``)."""
-    connection, passage = _its_connection(situation), situation.passage
-    address = target.address or situation.host.address_towards(passage.out_interface, situation.packet.destination)
-    if address is None:
-        return Effect.DROPPED
-    chosen = choose_source(connection, situation.connections, address, target.ports, target.drawn)
+def _send_from(situation: Situation, address: IPv4Address | None, ports: range | None, drawn: bool) -> Effect:
+    connection = _its_connection(situation)
+    chosen = choose_source(connection, situation.connections, address, ports, drawn)
     return _translate(situation, chosen, End.SOURCE)
+
+
+def _masquerade(situation: Situation, ports: range | None, drawn: bool) -> Effect:
+    """Without an address to masquerade by, the packet is dropped (``nf_nat_masquerade_ipv4``)."""
+    passage = situation.passage
+    address = situation.host.address_towards(passage.out_interface, situation.packet.destination)
+    return Effect.DROPPED if address is None else _send_from(situation, address, ports, drawn)
 
 
 def _its_connection(situation: Situation) -> Connection:

@@ -71,10 +71,18 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class SourceNat:
-    """``address`` None is MASQUERADE's: the one the packet leaves from. The source port becomes one of ``ports``, and
-    stays if it may; ``drawn`` says that the kernel draws it in any case."""
+    """``address`` None stays. The source port becomes one of ``ports``, and stays if it may; ``drawn`` says that the
+    kernel draws it in any case."""
 
     address: IPv4Address | None
+    ports: range | None = None
+    drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Masquerade:
+    """As ``SourceNat``, to the address that the packet leaves from."""
+
     ports: range | None = None
     drawn: bool = False
 
@@ -87,7 +95,16 @@ class Untaught:
 
 
 Target: TypeAlias = (
-    Simple | Jump | SetMark | SetConnectionMark | CopyMark | DestinationNat | Redirect | SourceNat | Untaught
+    Simple
+    | Jump
+    | SetMark
+    | SetConnectionMark
+    | CopyMark
+    | DestinationNat
+    | Redirect
+    | SourceNat
+    | Masquerade
+    | Untaught
 )
 
 _WITHOUT_EFFECT = ("", "LOG", "NFLOG", "TRACE", "AUDIT", "TCPMSS", "CHECKSUM", "TOS", "DSCP", "CLASSIFY")
@@ -193,13 +210,13 @@ def _snat(options: dict[str, Option]) -> Target:
     _only(options, "--to-source", "--persistent", *_DRAWING)
     option = _needed(options, "--to-source")
     address, _, ports = option.value.partition(":")
-    return SourceNat(_single(address, option), _port_range(ports, option), _drawn(options))
+    return SourceNat(_single(address, option) if address else None, _port_range(ports, option), _drawn(options))
 
 
 def _masquerade(options: dict[str, Option]) -> Target:
     _only(options, "--to-ports", *_DRAWING)
     option = options.get("--to-ports")
-    return SourceNat(None, _port_range(option.value, option) if option else None, _drawn(options))
+    return Masquerade(_port_range(option.value, option) if option else None, _drawn(options))
 
 
 def _drawn(options: dict[str, Option]) -> bool:

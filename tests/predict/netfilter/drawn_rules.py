@@ -128,4 +128,5 @@ def _translations(draw: Random, hook: str, port: int, ports: bool) -> list[str]:
     own = draw.choice(ROUTER_ADDRESSES)
     to = f":{port}-{port + draw.choice((0, 9))}" if ports and draw.random() < 0.3 else ""
     masquerade = ["-j MASQUERADE"] if hook == "POSTROUTING" else []
-    return [f"-j SNAT --to-source {own}{to}", *masquerade]
+    kept = [f"-j SNAT --to-source {to}"] if to else []
+    return [f"-j SNAT --to-source {own}{to}", *kept, *masquerade]

@@ -65,6 +65,7 @@ def test_later_packets_are_translated_without_a_rule() -> None:
         ("MASQUERADE", "172.19.0.1", 40000),
         ("SNAT --to-source 10.9.9.9", "10.9.9.9", 40000),
         ("SNAT --to-source 10.9.9.9-10.9.9.9", "10.9.9.9", 40000),
+        ("SNAT --to-source :53", "192.168.0.9", 53),
         ("SNAT --to-source 10.9.9.9:777", "10.9.9.9", 777),
         ("SNAT --to-source 10.9.9.9:30000-50000", "10.9.9.9", 40000),
         ("SNAT --to-source 10.9.9.9:30000-30009", "10.9.9.9", None),
