@@ -15,7 +15,7 @@ from meshnet.netstate import NamespaceRef, Ruleset
 from meshnet.netstate.dialects import iptables_save
 
 _Entries = tuple[tuple[str, bytes], ...]
-"""The fingerprint of each table that is there."""
+"""The fingerprint of each table that says something."""
 
 
 class RuleCache:
@@ -56,5 +56,5 @@ def _entries(namespace: NetNamespace) -> _Entries:
 def _fingerprints(tables: LegacyTables, names: Iterable[str]) -> Iterable[tuple[str, bytes]]:
     for name in names:
         blob = tables.read(name)
-        if blob is not None:
+        if blob is not None and not blob.says_nothing:
             yield name, blob.fingerprint

@@ -27,6 +27,7 @@ _KERNELS = bytes(_ENTRY_BYTES - _KERNELS_AT)
 _TARGET_HEADER = struct.Struct("=H29sB")
 _STANDARD_BYTES = 40
 _VERDICT = struct.Struct("=i")
+_ACCEPT = -2  # NF_ACCEPT as a verdict: -1 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ class Blob:
     count: int
     origins: tuple[int | None, ...]
     """Of each rule, which it was in the table as read, None for one put in since: whose counters it keeps."""
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it has no rule and no chain of a user's, and lets everything pass: as a table is that was only looked
+        at."""
+        there = [hook for hook in range(HOOKS) if self.hooks >> hook & 1]
+        return self.count == len(there) + 1 and all(self._policy(hook) == _ACCEPT for hook in there)
+
+    def _policy(self, hook: int) -> int:
+        return int(_VERDICT.unpack_from(self.entries, self.ends[hook] + _ENTRY_BYTES + _TARGET_HEADER.size)[0])
 
     @property
     def fingerprint(self) -> bytes:
