@@ -60,8 +60,8 @@ class Kernel:
 
     @property
     def namespaces(self) -> dict[NamespaceRef, NetNamespace]:
-        """All there are."""
-        return {ref: held.namespace for ref, held in self._helds.items()}
+        """All there are at this moment, whoever is at work."""
+        return {ref: held.namespace for ref, held in dict(self._helds).items()}
 
     def apply(self, want: States, *, look: bool = False, strict: bool = False) -> Plan:
         """Make all namespaces as ``want`` says, and return what was changed.

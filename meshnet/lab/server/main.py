@@ -18,7 +18,7 @@ from meshnet.lab.control.client import error_result
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
 from meshnet.lab.net.inside import Child
-from meshnet.lab.server import program
+from meshnet.lab.server import capturing, program
 from meshnet.lab.server.link import Channel, Link
 from meshnet.lab.server.prompt import PromptTerminal, run_prompt
 from meshnet.lab.toolbox import node_environment, shell_argv
@@ -83,6 +83,8 @@ class Server:
             "scale": self._op_scale,
             "drift": self._op_drift,
             "repair": self._op_repair,
+            "capture": self._op_capture,
+            "inject": self._op_inject,
             "down": self._op_down,
         }
         try:
@@ -178,6 +180,14 @@ class Server:
     async def _op_repair(self, channel: Channel) -> None:
         """Make the kernel what the lab wants of it again; what was done."""
         channel.result({"plan": await self._require_lab().repair()})
+
+    async def _op_capture(self, channel: Channel) -> None:
+        """See ``capturing.capture``."""
+        await capturing.capture(self._require_lab(), channel)
+
+    async def _op_inject(self, channel: Channel) -> None:
+        """See ``capturing.inject``."""
+        await capturing.inject(self._require_lab(), channel)
 
     async def _op_down(self, channel: Channel) -> None:
         """End the lab, whatever its main thread is busy with. What it made ends with this process."""

@@ -106,9 +106,11 @@ class Capture:
             self._seal(self._taps.values())
 
     def follow(self, namespaces: Mapping[NamespaceRef, NetNamespace]) -> tuple[Tap, ...]:
-        """Capture in these from now on, and let go of the others; returns the taps that were added. Namespaces that go
-        meanwhile are left out."""
+        """Capture in these from now on, if it is entered, and let go of the others; returns the taps that were added.
+        Namespaces that go meanwhile are left out."""
         with self._lock:
+            if self._poll is None:
+                return ()
             gone = [tap for tap in self._taps.values() if namespaces.get(tap.ref) is not tap.namespace]
             self._seal(gone)
             self._drop(gone)

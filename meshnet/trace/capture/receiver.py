@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import socket
 import struct
 from collections.abc import Iterator
@@ -14,8 +15,7 @@ from meshnet.kernel import libc
 SNAPLENS = range(14, 262145)
 """What may be kept of a frame, in bytes: its Ethernet header at least, and at most what libpcap takes for no limit."""
 
-_ROOM = 1024 * 1024
-_MOST = 128
+_SLOTS = 64
 _FLAGS = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # the latter for the length that a frame had before it was cut
 _CUT_TO = 8
 _NOTHING = {errno.EAGAIN, errno.EINTR}
@@ -68,14 +68,13 @@ class Receiver:
     def __init__(self, snaplen: int) -> None:
         self._snaplen = snaplen
         self._stride = -(-(_NAME_BYTES + _CONTROL_BYTES + snaplen) // _CUT_TO) * _CUT_TO
-        self._slots = max(1, min(_MOST, _ROOM // self._stride))
-        self._memory = ctypes.create_string_buffer(self._slots * self._stride)
-        self._pieces = (_Piece * self._slots)()
-        self._messages = (_MMsgHdr * self._slots)()
-        for number in range(self._slots):
-            self._prepare(number)
+        self._view = memoryview(mmap.mmap(-1, _SLOTS * self._stride))  # of which only what frames fill is ever taken
+        self._pieces = (_Piece * _SLOTS)()
+        self._messages = (_MMsgHdr * _SLOTS)()
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._view))
+        for number in range(_SLOTS):
+            self._prepare(number, start + number * self._stride)
         self._fresh = bytes(self._messages)
-        self._view = memoryview(self._memory).cast("B")
         heads = memoryview(self._messages).cast("B")
         size = ctypes.sizeof(_MMsgHdr)
         self._lengths = heads.cast("I")[_MMsgHdr.length.offset // 4 :: size // 4]
@@ -96,7 +95,7 @@ class Receiver:
             for raw in self._frames(count):
                 latest = raw.time
                 yield raw
-            if count < self._slots or latest > until:
+            if count < _SLOTS or latest > until:
                 return
 
     def _frames(self, count: int) -> Iterator[Raw]:
@@ -109,8 +108,7 @@ class Receiver:
             yield Raw(time, interface, kind, length, bytes(view[data : data + min(length, snaplen)]))
             at += self._stride
 
-    def _prepare(self, number: int) -> None:
-        start = ctypes.addressof(self._memory) + number * self._stride
+    def _prepare(self, number: int, start: int) -> None:
         piece = self._pieces[number]
         piece.base, piece.length = start + _NAME_BYTES + _CONTROL_BYTES, self._snaplen
         header = self._messages[number].header

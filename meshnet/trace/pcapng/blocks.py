@@ -42,21 +42,26 @@ def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def split(data: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Kind and body of every whole block that ``data`` begins with; they are taken out of it. Raises ``ValueError`` for
-    what is none."""
+def split(data: bytearray) -> Iterator[bytes]:
+    """The whole blocks that ``data`` begins with; they are taken out of it. Raises ``ValueError`` for what is none."""
     at = 0
     try:
         while len(data) - at >= _EDGE.size:
-            kind, length = _EDGE.unpack_from(data, at)
+            _, length = _EDGE.unpack_from(data, at)
             if length < _EDGE.size + _TAIL.size or length % 4:
                 raise ValueError(f"expected a pcapng block, found one of {length} bytes")
             if len(data) - at < length:
                 return
-            yield kind, bytes(data[at + _EDGE.size : at + length - _TAIL.size])
             at += length
+            yield bytes(data[at - length : at])
     finally:
         del data[:at]
+
+
+def opened(block: bytes) -> tuple[int, bytes]:
+    """Kind and body of a whole block."""
+    kind, _ = _EDGE.unpack_from(block)
+    return kind, block[_EDGE.size : -_TAIL.size]
 
 
 def read_options(data: bytes) -> dict[int, bytes]:

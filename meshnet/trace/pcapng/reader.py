@@ -28,7 +28,8 @@ class Reader:
     def feed(self, data: bytes) -> Iterator[Sighting]:
         """The frames that ``data`` completes. Raises ``ValueError`` for what a ``Writer`` doesn't write."""
         self._rest += data
-        for kind, body in list(blocks.split(self._rest)):
+        for block in list(blocks.split(self._rest)):
+            kind, body = blocks.opened(block)
             match kind:
                 case blocks.INTERFACE:
                     name = blocks.read_options(body[_INTERFACE.size :])[blocks.NAME]
