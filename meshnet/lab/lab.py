@@ -60,6 +60,7 @@ class Lab:
         self.spec = spec
         self.observing = asyncio.Lock()
         self.net: LabNet
+        self.flavour: iptables.Flavour
         self.control: ControlLoop
         self._loop = loop
         self._without = frozenset(Feature(name) for name in without)
@@ -74,14 +75,14 @@ class Lab:
     def bring_up(self, progress: Progress) -> None:
         """Build all of it. ``progress`` hears of each stage as it begins."""
         progress("trying the kernel's iptables")
-        flavour = iptables.flavour()
-        toolbox.install(flavour, self._docker)
+        self.flavour = iptables.flavour()
+        toolbox.install(self.flavour, self._docker)
         progress("cabling the nodes")
         topology = registry.find(self.spec.topology)(**self.spec.parameters)
         self.net = LabNet(topology, shaping=Feature.NETEM not in self._without)
         self.net.start()
-        self._surveyor = Surveyor(iptables.Iptables(flavour))
-        self._kernel = Kernel(flavour, on_created=self._name, on_dropped=self._unname)
+        self._surveyor = Surveyor(iptables.Iptables(self.flavour))
+        self._kernel = Kernel(self.flavour, on_created=self._name, on_dropped=self._unname)
         for machine in self.spec.machines:
             self._kernel.adopt(NamespaceRef(machine.name), self.node(machine.name).interior.namespace)
         progress("placing the tasks")

@@ -66,6 +66,8 @@ class Why(StrEnum):
     """An IPVS service without a real server that takes connections."""
     MTU = "mtu"
     TTL = "ttl"
+    SETTING = "setting"
+    """A sysctl."""
     NO_LISTENER = "no-listener"
     NOT_FOR_US = "not-for-us"
     """A frame whose MAC is another's."""

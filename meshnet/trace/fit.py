@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Literal
 
 from meshnet.path import Difference, Hop, Journey, Path, first_difference
-
-Direction = Literal["request", "reply"]
+from meshnet.path.trace import Direction, Parting
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +17,10 @@ class Fit:
     chosen: int
     direction: Direction = "request"
     difference: Difference | None = None
+
+    @property
+    def parting(self) -> Parting | None:
+        return Parting(self.direction, self.difference) if self.difference else None
 
 
 def fit(observed: Journey, predicted: Sequence[Journey]) -> Fit | None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from meshnet.errors import MachineError
+from meshnet.errors import KernelError, MachineError
+from meshnet.kernel.iptables import Flavour
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.netstate import NamespaceRef
 from meshnet.path import Journey, Probe
@@ -40,16 +41,18 @@ def observe(
     probe: Probe,
     namespaces: Mapping[NamespaceRef, NetNamespace],
     world: World,
+    flavour: Flavour,
     *,
     patience: float = PATIENCE,
 ) -> Observation:
-    """Send ``probe``, which has all its numbers, and see. One at a time in a lab: rules are traced for all packets."""
+    """Send ``probe``, which has all its numbers, and see. ``flavour`` is that of the iptables by which the rules are
+    made. One at a time in a lab: rules are traced for all packets, and hits told to one."""
     notes: list[str] = []
     with ExitStack() as stack:
         capture = stack.enter_context(Capture(namespaces))
         try:
-            rules: RuleHits | None = stack.enter_context(RuleHits(namespaces))
-        except MachineError as error:
+            rules: RuleHits | None = stack.enter_context(RuleHits(namespaces, flavour))
+        except (MachineError, KernelError) as error:
             rules = None
             notes.append(str(error))
         with sending(probe, namespaces[probe.origin]) as probing:

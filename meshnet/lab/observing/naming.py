@@ -76,8 +76,9 @@ class Naming:
         if not service.vips:
             raise InputError(f"{service.spec.name} has no virtual address; name one of its tasks")
         ours = self._networks(source)
-        network = next((each for each in service.vips if each in ours), next(iter(service.vips)))
-        return service.vips[network].ip
+        shared = [each for each in service.vips if each in ours]
+        beyond_ingress = [each for each in shared if not self.state.networks[each].ingress]
+        return service.vips[[*beyond_ingress, *shared, *service.vips][0]].ip
 
     def _shared(self, attachments: tuple[Attachment, ...], source: NamespaceRef) -> Attachment:
         ours = self._networks(source)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from meshnet.errors import InputError, LabError, MeshnetError
+from meshnet.lab import observing
 from meshnet.lab.control.client import error_result
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
@@ -83,6 +84,8 @@ class Server:
             "scale": self._op_scale,
             "drift": self._op_drift,
             "repair": self._op_repair,
+            "trace": self._op_trace,
+            "explain": self._op_explain,
             "capture": self._op_capture,
             "inject": self._op_inject,
             "down": self._op_down,
@@ -188,6 +191,15 @@ class Server:
     async def _op_inject(self, channel: Channel) -> None:
         """See ``capturing.inject``."""
         await capturing.inject(self._require_lab(), channel)
+
+    async def _op_trace(self, channel: Channel) -> None:
+        """``{"source", "destination", "port"?, "protocol"?, "size"?, "ttl"?, "source_port"?, "predict_only"?}``: send
+        one packet and see where it goes; a trace.json document."""
+        channel.result(await observing.trace(self._require_lab(), channel.request))
+
+    async def _op_explain(self, channel: Channel) -> None:
+        """What is failing now, where, and what would mend it: docs/trace.md has the fields."""
+        channel.result(await observing.explain(self._require_lab()))
 
     async def _op_down(self, channel: Channel) -> None:
         """End the lab, whatever its main thread is busy with. What it made ends with this process."""

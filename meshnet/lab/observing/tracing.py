@@ -1,0 +1,68 @@
+"""``meshnet trace``: predicts where one packet goes, sends it, sees where it went, and holds the two side by side."""
+
+from __future__ import annotations
+
+import asyncio
+
+from meshnet.errors import NotTaughtError
+from meshnet.lab.control.wire import Json
+from meshnet.lab.lab import Lab
+from meshnet.lab.observing.naming import Naming
+from meshnet.lab.observing.request import TraceRequest
+from meshnet.path import Journey, Probe, trace_json
+from meshnet.path.trace import Trace
+from meshnet.predict import predict
+from meshnet.predict.world import World
+from meshnet.trace.fit import annotated, fit
+from meshnet.trace.tracer import Observation, observe
+
+
+async def trace(lab: Lab, request: Json) -> Json:
+    """A trace.json document. ``request`` is as ``TraceRequest.from_json`` reads it. Raises ``InputError``."""
+    asked = TraceRequest.from_json(request)
+    probe = asked.probe(naming_of(lab))
+    async with lab.observing:
+        made = await traced(lab, probe, predict_only=asked.predict_only)
+    return trace_json.dump(made)
+
+
+async def traced(lab: Lab, probe: Probe, *, predict_only: bool = False) -> Trace:
+    """Of a probe that has all its numbers. To be called by whoever holds ``lab.observing``."""
+    world = await lab.world()
+    predicted, notes = _predicted(world, probe)
+    if predict_only:
+        return Trace(lab.spec.name, probe, predicted, notes=notes)
+    observation = await asyncio.to_thread(observe, probe, lab.namespaces, world, lab.flavour)
+    return _side_by_side(lab, probe, predicted, observation, notes)
+
+
+def naming_of(lab: Lab) -> Naming:
+    """What names mean in this lab, as it is now."""
+    hosts = {name: lab.node(name).address.ip for name in lab.spec.hosts}
+    return Naming(lab.control.state, hosts, lab.namespaces)
+
+
+def _predicted(world: World, probe: Probe) -> tuple[tuple[Journey, ...], tuple[str, ...]]:
+    try:
+        return tuple(each.journey for each in predict(world, probe, reply=True)), ()
+    except NotTaughtError as error:
+        return (), (str(error),)
+
+
+def _side_by_side(
+    lab: Lab, probe: Probe, predicted: tuple[Journey, ...], observation: Observation, notes: tuple[str, ...]
+) -> Trace:
+    """Observed hops get the causes that the fitting prediction names."""
+    observed, fitting = observation.journey, fit(observation.journey, predicted)
+    if fitting is not None:
+        predicted = (predicted[fitting.chosen],)
+        observed = annotated(observed, *predicted)
+    return Trace(
+        lab.spec.name,
+        probe,
+        predicted,
+        observed,
+        fitting.parting if fitting else None,
+        lost=observation.lost,
+        notes=(*notes, *observation.notes),
+    )
