@@ -9,8 +9,10 @@ import subprocess
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from ipaddress import IPv4Address
 
+from meshnet.kernel.iptables import flavour
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.netstate import Ruleset
 from meshnet.netstate.dialects import iptables_save
@@ -76,13 +78,13 @@ class KernelRouter:
         """Replace all rules and forget all connections; what the kernel makes of the rules, in its own words."""
         with self._spaces["router"].entered():
             _forget_connections()
-            _run("iptables-legacy-restore", given=text)
-            return iptables_save.parse(_run("iptables-legacy-save"))
+            _run(_iptables("restore"), given=text)
+            return iptables_save.parse(_run(_iptables("save")))
 
     def counted(self) -> Counter[RulePlace]:
         """How often each rule matched since ``load``; of policies, only those that drop, as number 0."""
         with self._spaces["router"].entered():
-            rules, counters = iptables_save.parse_with_counters(_run("iptables-legacy-save", "-c"))
+            rules, counters = iptables_save.parse_with_counters(_run(_iptables("save"), "-c"))
         counts: Counter[RulePlace] = Counter()
         for (table, chain), found in counters.rules.items():
             counts.update({(table, chain, number): counter.packets for number, counter in enumerate(found, 1)})
@@ -133,7 +135,12 @@ def _make_end(address: IPv4Address) -> None:
     _run("ip", "address", "add", f"{address}/24", "dev", "eth0")
     _run("ip", "link", "set", "eth0", "up")
     _run("ip", "route", "add", "default", "via", str(address - 8))
-    _run("iptables-legacy-restore", given=_DEAF)
+    _run(_iptables("restore"), given=_DEAF)
+
+
+@cache
+def _iptables(what: str) -> str:
+    return f"iptables-{flavour()}-{what}"
 
 
 def _forget_connections() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from meshnet.path import Hook, Hop
 from meshnet.predict.netfilter import Flow, FlowState, Netfilter, Outcome, Passage
-from tests.predict.netfilter.by_hand import netfilter, packet
+from tests.predict.netfilter.by_hand import matched, netfilter, packet
 
 SYN = packet("tcp 10.0.0.9:40000 > 10.1.0.1:80 S")
 SYN_ACK = packet("tcp 10.1.0.1:80 > 10.0.0.9:40000 SA")
@@ -115,6 +115,27 @@ def test_a_flow_that_lo_brings_back_stays() -> None:
     sent = walker.traverse(Passage(Hook.OUTPUT, SYN, out_interface="lo"))
     sent = walker.traverse(Passage(Hook.POSTROUTING, SYN, sent.flow, out_interface="lo"))
     assert walker.traverse(Passage(Hook.PREROUTING, SYN, sent.flow, in_interface="lo")).flow == sent.flow
+
+
+def test_what_lo_brings_back_invalid_may_still_go_untracked() -> None:
+    walker = netfilter(raw="-A PREROUTING -j NOTRACK", mangle="-A PREROUTING -m state --state UNTRACKED")
+    sent = walker.traverse(Passage(Hook.OUTPUT, SYN_ACK, out_interface="lo"))
+    back = walker.traverse(Passage(Hook.PREROUTING, SYN_ACK, sent.flow, in_interface="lo"))
+    assert matched(back.hops) == ["raw PREROUTING 1", "mangle PREROUTING 1"]
+
+
+@pytest.mark.parametrize("end", ["DNAT", "SNAT"])
+def test_a_state_tells_what_was_translated(end: str) -> None:
+    nat = {
+        "DNAT": "-A PREROUTING -j DNAT --to-destination 10.1.0.2",
+        "SNAT": "-A POSTROUTING -j SNAT --to-source 10.1.0.2",
+    }
+    walker = netfilter(
+        nat=nat[end], filter="-A FORWARD -m conntrack --ctstate DNAT\n-A FORWARD -m conntrack --ctstate SNAT"
+    )
+    forward(walker, Passage(Hook.PREROUTING, SYN))
+    found = forward(walker, Passage(Hook.PREROUTING, SYN))
+    assert matched(found.hops) == [f"filter FORWARD {1 if end == 'DNAT' else 2}"]
 
 
 def test_the_kernels_own_answer_is_related() -> None:

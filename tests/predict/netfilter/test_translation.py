@@ -91,6 +91,18 @@ def test_a_source_port_that_would_make_answers_ambiguous_is_drawn() -> None:
         assert sent.packet.source_port == port
 
 
+def test_a_socket_keeps_the_port_that_was_drawn_for_it() -> None:
+    walker = netfilter(nat="-A POSTROUTING -o docker_gwbridge -j MASQUERADE")
+    for ends, port in (
+        ("192.168.0.9:40000 > 172.19.0.2:53", 40000),
+        ("192.168.0.8:40000 > 172.19.0.2:53", None),
+        ("192.168.0.8:40000 > 172.19.0.3:53", None),
+        ("192.168.0.9:40000 > 172.19.0.3:53", 40000),
+    ):
+        sent = forward(walker, Passage(Hook.PREROUTING, packet(f"udp {ends}"), out_interface="docker_gwbridge"))
+        assert sent.packet.source_port == port, ends
+
+
 def test_a_source_port_is_drawn_even_where_no_rule_matches() -> None:
     walker = netfilter(nat="-A PREROUTING -j DNAT --to-destination 172.19.0.2")
     for destination, port in (("192.168.0.2", 40000), ("172.19.0.1", None)):
@@ -164,12 +176,12 @@ class Balanced:
     asked = packet("tcp 192.168.0.9:40000 > 172.19.0.2:8000 S", mark=0x100)
     nat = "-A POSTROUTING -d 10.255.0.0/16 -m ipvs --ipvs -j SNAT --to-source 10.255.0.3"
 
-    def __init__(self, nat: str = nat, tracked: bool = True) -> None:
-        self.walker = netfilter(SBOX, nat=nat)
+    def __init__(self, tracked: bool = True, port: int = 8000) -> None:
+        self.walker = netfilter(SBOX, nat=self.nat)
         arrived = self.walker.traverse(Passage(Hook.PREROUTING, self.asked, in_interface="eth1"))
         taken = self.walker.traverse(Passage(Hook.INPUT, arrived.packet, arrived.flow, in_interface="eth1"))
         assert taken.flow is not None
-        server = replace(taken.packet, destination=IPv4Address("10.255.0.6"))
+        server = replace(taken.packet, destination=IPv4Address("10.255.0.6"), destination_port=port)
         if tracked:
             self.walker.redirect(taken.flow, server.destination, server.destination_port)
         flow = taken.flow if tracked else self.walker.untrack()
@@ -214,9 +226,14 @@ def test_a_real_server_is_chosen_by_the_first_packet_only() -> None:
     again = balanced.walker.traverse(Passage(Hook.PREROUTING, balanced.asked, in_interface="eth1"))
     assert again.flow is not None
     balanced.walker.redirect(again.flow, IPv4Address("10.255.0.7"), 8000)
-    answer = balanced.answered(packet("tcp 10.255.0.6:8000 > 10.255.0.3:40000 SA"))
-    assert answer.flow is not None
-    assert answer.flow.reply
+    refused = packet("tcp 10.255.0.6:8000 > 10.255.0.3:40000 RA")
+    answers = [balanced.answered(refused).packet for _ in range(2)]
+    assert [str(answer.destination) for answer in answers] == ["192.168.0.9", "10.255.0.3"]
+
+
+def test_a_real_server_answers_from_its_own_port() -> None:
+    answer = Balanced(port=80).answered(packet("tcp 10.255.0.6:80 > 10.255.0.3:40000 SA"))
+    assert str(answer.packet.destination) == "192.168.0.9"
 
 
 def test_only_what_is_the_nodes_own_is_masqueraded_on_its_way_to_the_gateway_bridge() -> None:
