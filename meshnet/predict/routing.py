@@ -129,13 +129,13 @@ class _Addresses:
 
     def select(self, interface: str, hop: IPv4Address | None) -> IPv4Address | None:
         """The primary address of ``interface`` in whose subnet the next ``hop`` is, else its first; if it has none,
-        another interface's, but none of 127.0.0.0/8."""
-        candidates = self._primary.get(interface, [])
+        another interface's. Those of 127.0.0.0/8 don't count: their scope is the host."""
+        candidates = [each for each in self._primary.get(interface, []) if not each.is_loopback]
         for each in candidates:
             if hop is not None and hop in each.network:
                 return each.ip
         others = (each for link in self._primary.values() for each in link if not each.is_loopback)
-        return next((each.ip for each in candidates), None) or next((each.ip for each in others), None)
+        return next((each.ip for each in (*candidates, *others)), None)
 
     def local_routes(self) -> Iterator[_Entry]:
         for link, addresses in self._all.items():

@@ -12,8 +12,12 @@ from meshnet.path import Cause, Packet, Stage, Why
 from meshnet.predict import causes
 from meshnet.predict.atlas import Place
 from meshnet.predict.settings import DEFAULT_TTL
-from meshnet.predict.steps import Arrive, Buffer, LocalOut, Step
+from meshnet.predict.steps import Arrive, Buffer, Deliver, LocalOut, Step
 from meshnet.predict.walk import Walk
+
+_WITH_PORTS = ("tcp", "udp", "sctp")
+"""The outer source port is a hash of the inner addresses and ports. Where there are none, every packet between the two
+has the same, and conntrack on the underlay may know it from one before: then nat isn't asked."""
 
 OVERHEAD = 50
 """Bytes by which the packet on the underlay is longer than the one inside: IP 20, UDP 8, VXLAN 8, Ethernet 14."""
@@ -40,8 +44,10 @@ def encapsulate(walk: Walk, buffer: Buffer, link: str, kind: Vxlan) -> Step | No
             raise NotTaughtError(f"predict wasn't taught fragments: {frame.length} bytes by {link} of {buffer.at}")
         return walk.stop(buffer, causes.too_long(kind.underlay, way.link, _outer(frame, kind, way.source, vtep), mtu))
     mark = buffer.packet.mark if kind.underlay == buffer.at else 0
-    outer = replace(_outer(frame, kind, way.source, vtep), mark=mark)
-    return LocalOut(Buffer(kind.underlay, outer), way)
+    out = LocalOut(Buffer(kind.underlay, replace(_outer(frame, kind, way.source, vtep), mark=mark)), way)
+    if frame.protocol not in _WITH_PORTS and walk.choices.pick((False, True)):
+        walk.precede(out, Deliver)
+    return out
 
 
 def _vtep(walk: Walk, place: Place, mac: str) -> tuple[IPv4Address | None, Cause]:

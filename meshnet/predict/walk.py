@@ -67,11 +67,23 @@ class Walk:
         self._hops: list[Hop] = []
 
     def run(self, step: Step | None) -> Path:
+        """From that step to the packet's end."""
         while step is not None:
-            if len(self._hops) > LONGEST:
-                raise NotTaughtError(f"predict gave up after {LONGEST} hops, the last at {self._hops[-1].at}")
-            step = self._takers[type(step)](self, step)
+            step = self._take(step)
         return Path(Source.PREDICTED, tuple(self._hops))
+
+    def precede(self, step: Step, until: type[Step]) -> None:
+        """Let another packet like this one have gone before, as far as that kind of step, and be remembered."""
+        hops = len(self._hops)
+        ahead: Step | None = step
+        while ahead is not None and not isinstance(ahead, until):
+            ahead = self._take(ahead)
+        del self._hops[hops:]
+
+    def _take(self, step: Step) -> Step | None:
+        if len(self._hops) > LONGEST:
+            raise NotTaughtError(f"predict gave up after {LONGEST} hops, the last at {self._hops[-1].at}")
+        return self._takers[type(step)](self, step)
 
     def host(self, at: NamespaceRef) -> Host:
         return self.atlas.host(at)

@@ -28,8 +28,8 @@ def lan(machines: Mapping[NamespaceRef, tuple[NetState, IPv4Interface]]) -> dict
         ports[port] = Link(port, Veth("eth0", at), master="lan1")
         states[at] = replace(
             state,
-            links={**state.links, "eth0": Link("eth0", Veth(port, SWITCH), mac=mac)},
-            addresses=(*state.addresses, Address("eth0", address, address.network.broadcast_address)),
+            links={"eth0": Link("eth0", Veth(port, SWITCH), mac=mac), **state.links},
+            addresses=(Address("eth0", address, address.network.broadcast_address), *state.addresses),
         )
     switch = NetState(
         links={"lan1": Link("lan1", Bridge()), **ports}, sysctls={"net.bridge.bridge-nf-call-iptables": "0"}
