@@ -15,7 +15,7 @@ from meshnet.kernel.held import Held
 from meshnet.kernel.iptables import Iptables
 from meshnet.kernel.ipvs import IpvsMessages
 from meshnet.kernel.lean_pyroute2 import ifaddrmsg, ndmsg, rtmsg
-from meshnet.kernel.netlink import decode
+from meshnet.kernel.netlink import decode, decode_once
 from meshnet.kernel.seen_link import SeenLink, list_seen
 from meshnet.netstate import (
     Address,
@@ -148,7 +148,7 @@ class _Reader:
 
     def _addresses(self) -> Iterator[Address]:
         for data in self._held.route.dump(messages.list_addresses()):
-            message = decode(ifaddrmsg, data)
+            message = decode_once(ifaddrmsg, data)
             interface = IPv4Interface((message.get_attr("IFA_LOCAL"), message["prefixlen"]))
             broadcast = message.get_attr("IFA_BROADCAST")
             name = self._names.get(message["index"])
@@ -157,7 +157,7 @@ class _Reader:
 
     def _routes(self) -> Iterator[Route]:
         for data in self._held.route.dump(messages.list_routes()):
-            message = decode(rtmsg, data)
+            message = decode_once(rtmsg, data)
             if message["table"] != messages.MAIN_TABLE or message["proto"] == messages.BY_KERNEL:
                 continue
             index, via = message.get_attr("RTA_OIF"), message.get_attr("RTA_GATEWAY")

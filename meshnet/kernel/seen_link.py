@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from meshnet.kernel.lean_pyroute2 import ifinfmsg
 from meshnet.kernel.link_messages import IFF_UP, list_links
-from meshnet.kernel.netlink import NetlinkSocket, decode
+from meshnet.kernel.netlink import NetlinkSocket, decode, unnumbered
 
 _LOOPBACK_DEVICE = 772
 _HEADERS = 16 + 16
@@ -43,9 +44,10 @@ class SeenLink:
 
 def list_seen(netlink: NetlinkSocket) -> dict[int, SeenLink]:
     """All of the socket's namespace, by index. Raises ``OSError``."""
-    return {seen.index: seen for seen in map(_seen, netlink.dump(list_links()))}
+    return {seen.index: seen for seen in map(_seen, map(unnumbered, netlink.dump(list_links())))}
 
 
+@lru_cache(maxsize=2048)
 def _seen(data: bytes) -> SeenLink:
     message = decode(ifinfmsg, data)
     information = message.get_attr("IFLA_LINKINFO")
