@@ -1,0 +1,65 @@
+"""Namespaces to capture in: a ring, each cabled to the next."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from meshnet.kernel.namespaces import NetNamespace
+from meshnet.netstate import NamespaceRef
+
+LEFT, RIGHT = "left", "right"
+KIND = 0x88B5
+"""The EtherType that is free for local experiments."""
+
+_BROADCAST = b"\xff" * 6
+
+
+def numbered(number: int, size: int = 60) -> bytes:
+    """A frame that is known by its number."""
+    head = _BROADCAST + bytes(6) + KIND.to_bytes(2, "big") + number.to_bytes(4, "big")
+    return head.ljust(size, b"\0")
+
+
+def number_of(data: bytes) -> int:
+    return int.from_bytes(data[14:18], "big")
+
+
+@contextmanager
+def ring(count: int) -> Iterator[dict[NamespaceRef, NetNamespace]]:
+    """So many nodes; the ``right`` of each is cabled to the ``left`` of the next. Nobody sends anything there."""
+    with ExitStack() as stack:
+        namespaces = {}
+        for number in range(count):
+            namespace = namespaces[NamespaceRef(f"node{number}")] = NetNamespace.create()
+            stack.callback(namespace.close)
+        spaces = list(namespaces.values())
+        for here, there in zip(spaces, [*spaces[1:], spaces[0]], strict=True):
+            cable(here, RIGHT, there, LEFT)
+        for space in spaces:
+            bring_up(space, LEFT, RIGHT)
+        yield namespaces
+
+
+def cable(here: NetNamespace, name: str, there: NetNamespace, name_there: str) -> None:
+    peer = ["peer", "name", name_there, "netns", f"/proc/self/fd/{there.fd}"]
+    with here.entered():
+        subprocess.run(["ip", "link", "add", name, "type", "veth", *peer], check=True, pass_fds=[there.fd])
+
+
+def bring_up(space: NetNamespace, *names: str) -> None:
+    lines = ["link set lo up", *(f"link set {name} addrgenmode none arp off up" for name in names)]
+    with space.entered():
+        subprocess.run(["ip", "-batch", "-"], check=True, input="\n".join(lines), text=True)
+
+
+@contextmanager
+def sender(space: NetNamespace, interface: str = RIGHT) -> Iterator[socket.socket]:
+    """Whose frames leave by that interface."""
+    with space.entered():
+        sending = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    with sending:
+        sending.bind((interface, 0))
+        yield sending
