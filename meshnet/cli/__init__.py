@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from meshnet import __version__
-from meshnet.cli import bench, capture, lab, machine, running, tour
+from meshnet.cli import bench, capture, lab, machine, running, tour, trace
 from meshnet.errors import EXIT_INTERRUPTED, EXIT_USER, MeshnetError
 from meshnet.kernel.boot.needs import path_with_admin_folders
 
@@ -26,6 +26,7 @@ lab.register(app)
 tour.register(app)
 running.register(app)
 capture.register(app)
+trace.register(app)
 machine.register(app)
 bench.register(app)
 

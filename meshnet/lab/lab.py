@@ -30,7 +30,7 @@ from meshnet.mesh import proxies, render
 from meshnet.model import ClusterState, Task, TaskState
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
-from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, step
+from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, restored, step
 from meshnet.predict.world import World
 from topo import registry
 
@@ -62,7 +62,7 @@ class Lab:
         self.net: LabNet
         self.flavour: iptables.Flavour
         self.control: ControlLoop
-        self._loop = loop
+        self.loop = loop
         self._without = frozenset(Feature(name) for name in without)
         self._docker = docker
         self._faces = tuple(faces)
@@ -111,15 +111,14 @@ class Lab:
         helped. Raises ``AllocationError`` or ``InputError`` with everything as it was, and ``LabError`` when it takes
         too long."""
         self.control.submit(command)
-        try:
-            async with asyncio.timeout(scaled(CONVERGED)):
-                await self.control.followed()
-                while _under_way(self.control.state):
-                    await self.control.changed()
-                await self.control.followed()
-        except TimeoutError as error:
-            late = ", ".join(task.name for task in _under_way(self.control.state))
-            raise LabError(f"after {scaled(CONVERGED):.0f} s these are still on their way: {late}") from error
+        await self._settled()
+
+    async def restore(self, then: ClusterState) -> None:
+        """Have the swarm as it was ``then``, and follow as ``change`` does. Containers that have ended since are
+        started again, whatever is newer goes at once."""
+        await self._containers.end_stopping()
+        self.control.become(restored(then, self.control.state, self._containers.running, self.control.now()))
+        await self._settled()
 
     async def scale(self, service: str, replicas: int) -> None:
         """``docker service scale SERVICE=REPLICAS``."""
@@ -159,6 +158,17 @@ class Lab:
         for name, listening in self._proxies.items():
             await listening.follow(proxies(state, name))
 
+    async def _settled(self) -> None:
+        try:
+            async with asyncio.timeout(scaled(CONVERGED)):
+                await self.control.followed()
+                while _under_way(self.control.state):
+                    await self.control.changed()
+                await self.control.followed()
+        except TimeoutError as error:
+            late = ", ".join(task.name for task in _under_way(self.control.state))
+            raise LabError(f"after {scaled(CONVERGED):.0f} s these are still on their way: {late}") from error
+
     async def _start(self, state: ClusterState) -> None:
         """Let the loop run, and wait until it has followed what the swarm was asked for at first."""
         self.control = ControlLoop(state, self._apply, self)
@@ -186,7 +196,7 @@ class Lab:
         return render(state, without_ipvs=Feature.IPVS in self._without)
 
     def _on_loop(self, work: Coroutine[None, None, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        asyncio.run_coroutine_threadsafe(work, self.loop).result()
 
     def _home(self, node: str) -> Home:
         return self.node(node).interior

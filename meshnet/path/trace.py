@@ -26,7 +26,8 @@ class Trace:
     """``observed`` is None where nothing was sent: then ``predicted`` has a journey for each real server that IPVS may
     pick; else that one which comes closest, and ``parting`` says where the two part, None if nowhere. Nothing is
     predicted where predict wasn't taught something, which ``notes`` then says. ``lost`` counts frames and rule hits
-    that were seen but not kept, by namespace: with any, the journey may have gaps."""
+    that were seen but not kept, by namespace: with any, the journey may have gaps. ``names`` are what people call the
+    namespaces of tasks and containers."""
 
     lab: str
     probe: Probe
@@ -35,6 +36,7 @@ class Trace:
     parting: Parting | None = None
     lost: Mapping[NamespaceRef, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    names: Mapping[NamespaceRef, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> Journey | None:

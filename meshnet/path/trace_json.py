@@ -33,6 +33,7 @@ def dump(trace: Trace) -> Json:
         "difference": trace.parting and _dump_parting(trace.parting),
         "lost": {str(ref): count for ref, count in trace.lost.items()},
         "notes": list(trace.notes),
+        "names": {str(ref): name for ref, name in trace.names.items()},
     }
 
 
@@ -50,6 +51,7 @@ def load(document: Mapping[str, Any]) -> Trace:
         parting and _load_parting(parting),
         {NamespaceRef.parse(ref): count for ref, count in document["lost"].items()},
         tuple(document["notes"]),
+        {NamespaceRef.parse(ref): name for ref, name in document["names"].items()},
     )
 
 

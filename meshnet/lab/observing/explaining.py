@@ -84,7 +84,7 @@ def _plain(lab: Lab, finding: Finding) -> Json:
 
 
 def _trace(lab: Lab, finding: Finding) -> Trace:
-    journey = finding.journey
+    journey, names = finding.journey, naming_of(lab).names
     if journey.request.source is Source.OBSERVED:
-        return Trace(lab.spec.name, finding.probe, (), journey)
-    return Trace(lab.spec.name, finding.probe, (journey,))
+        return Trace(lab.spec.name, finding.probe, (), journey, names=names)
+    return Trace(lab.spec.name, finding.probe, (journey,), names=names)

@@ -67,6 +67,11 @@ class Naming:
         assert occupant.node is not None
         return NamespaceRef(self.state.nodes[occupant.node].name, occupant.sandbox_file)
 
+    @property
+    def names(self) -> dict[NamespaceRef, str]:
+        """What people call the namespaces of tasks and containers."""
+        return {self.home(each): _short_name(each) for each in self.occupants()}
+
     def shown(self, place: NamespaceRef) -> str:
         """What people call it: a task's name for its namespace."""
         occupant = self.occupant(place)

@@ -35,6 +35,16 @@ class TraceRequest:
     predict_only: bool = False
 
     @classmethod
+    def to_json(cls, source: str, destination: str, **options: object) -> Json:
+        """A request as ``from_json`` reads it. ``destination`` is ``HOST`` or ``HOST:PORT``; options are the fields',
+        None for none. Raises ``InputError``."""
+        host, colon, port = destination.partition(":")
+        if colon and not port.isdecimal():
+            raise InputError(f"expected a port number after the colon, found {destination!r}")
+        given = {name: value for name, value in options.items() if value is not None}
+        return {"source": source, "destination": host, "port": int(port) if colon else None, **given}
+
+    @classmethod
     def from_json(cls, request: Json) -> TraceRequest:
         """Raises ``InputError``."""
         port = request.get("port")

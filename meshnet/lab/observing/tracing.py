@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from meshnet.errors import NotTaughtError
 from meshnet.lab.control.wire import Json
@@ -30,10 +31,11 @@ async def traced(lab: Lab, probe: Probe, *, predict_only: bool = False) -> Trace
     """Of a probe that has all its numbers. To be called by whoever holds ``lab.observing``."""
     world = await lab.world()
     predicted, notes = _predicted(world, probe)
+    blank = Trace(lab.spec.name, probe, predicted, notes=notes, names=naming_of(lab).names)
     if predict_only:
-        return Trace(lab.spec.name, probe, predicted, notes=notes)
+        return blank
     observation = await asyncio.to_thread(observe, probe, lab.namespaces, world, lab.flavour)
-    return _side_by_side(lab, probe, predicted, observation, notes)
+    return _side_by_side(blank, observation)
 
 
 def naming_of(lab: Lab) -> Naming:
@@ -49,20 +51,16 @@ def _predicted(world: World, probe: Probe) -> tuple[tuple[Journey, ...], tuple[s
         return (), (str(error),)
 
 
-def _side_by_side(
-    lab: Lab, probe: Probe, predicted: tuple[Journey, ...], observation: Observation, notes: tuple[str, ...]
-) -> Trace:
+def _side_by_side(blank: Trace, observation: Observation) -> Trace:
     """Observed hops get the causes that the fitting prediction names."""
-    observed, fitting = observation.journey, fit(observation.journey, predicted)
-    if fitting is not None:
-        predicted = (predicted[fitting.chosen],)
-        observed = annotated(observed, *predicted)
-    return Trace(
-        lab.spec.name,
-        probe,
-        predicted,
-        observed,
-        fitting.parting if fitting else None,
-        lost=observation.lost,
-        notes=(*notes, *observation.notes),
+    seen = replace(blank, observed=observation.journey, lost=observation.lost, notes=(*blank.notes, *observation.notes))
+    fitting = fit(observation.journey, blank.predicted)
+    if fitting is None:
+        return seen
+    predicted = blank.predicted[fitting.chosen]
+    return replace(
+        seen,
+        predicted=(predicted,),
+        observed=annotated(observation.journey, predicted),
+        parting=fitting.parting,
     )

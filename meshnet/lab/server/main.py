@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from meshnet.errors import InputError, LabError, MeshnetError
-from meshnet.lab import observing
+from meshnet.lab import observing, rewinding
 from meshnet.lab.control.client import error_result
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
@@ -24,6 +24,7 @@ from meshnet.lab.server.link import Channel, Link
 from meshnet.lab.server.prompt import PromptTerminal, run_prompt
 from meshnet.lab.toolbox import node_environment, shell_argv
 from meshnet.model.lab import LabSpec
+from meshnet.netstate.dialects import iptables_save
 
 GREETING = b"meshnet\n"
 """Sent before the first frame: from here on the stream carries frames, whatever the serial line said before."""
@@ -49,6 +50,7 @@ class Server:
         self._work: queue.SimpleQueue[Work] = queue.SimpleQueue()
         self._loop = asyncio.new_event_loop()
         self._lab: Lab | None = None
+        self._mark: rewinding.Mark | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self) -> NoReturn:
@@ -88,6 +90,9 @@ class Server:
             "explain": self._op_explain,
             "capture": self._op_capture,
             "inject": self._op_inject,
+            "rules": self._op_rules,
+            "mark": self._op_mark,
+            "rewind": self._op_rewind,
             "down": self._op_down,
         }
         try:
@@ -200,6 +205,24 @@ class Server:
     async def _op_explain(self, channel: Channel) -> None:
         """What is failing now, where, and what would mend it: docs/trace.md has the fields."""
         channel.result(await observing.explain(self._require_lab()))
+
+    async def _op_rules(self, channel: Channel) -> None:
+        """``{"rules": {NODE/NS: what iptables-save prints there}}``, of all namespaces."""
+        world = await self._require_lab().world()
+        channel.result({"rules": {str(ref): iptables_save.write(state.rules) for ref, state in world.states.items()}})
+
+    async def _op_mark(self, channel: Channel) -> None:
+        """Take note of how everything is, for ``rewind``."""
+        self._mark = await rewinding.mark(self._require_lab())
+        channel.result({})
+
+    async def _op_rewind(self, channel: Channel) -> None:
+        """Put everything back as it was at the last ``mark``: ``{"ended": number of programs, "restored": whether the
+        swarm had changed, "repaired": [a line a change of the kernel]}``."""
+        if self._mark is None:
+            raise LabError("there is no mark to come back to")
+        self._mark, done = await rewinding.rewind(self._require_lab(), self._mark)
+        channel.result(done)
 
     async def _op_down(self, channel: Channel) -> None:
         """End the lab, whatever its main thread is busy with. What it made ends with this process."""

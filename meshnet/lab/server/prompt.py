@@ -10,13 +10,16 @@ import readline
 import signal
 import sys
 import termios
+from collections.abc import Callable
 from typing import Any
 
 from mininet.cli import CLI
 
+from meshnet.errors import MeshnetError
 from meshnet.lab.control.wire import Frame, Json, Kind
 from meshnet.lab.lab import Lab
 from meshnet.lab.programs import set_size, shell_status
+from meshnet.lab.server import looking
 from meshnet.lab.server.link import Channel
 from meshnet.lab.toolbox import node_environment
 
@@ -148,6 +151,23 @@ class LabPrompt(CLI):  # type: ignore[misc]  # mininet has no types
     def completedefault(self, text: str, *ignored: object) -> list[str]:
         """Nodes within a command for a node."""
         return [name for name in self.mn if name.startswith(text)]
+
+    def do_trace(self, line: str) -> None:
+        """trace SRC DST[:PORT] [--proto P] [--no-reply] [--predict-only] [--verbose] [--size BYTES] [--ttl N]
+
+        Send one packet and show its way. Example: trace client swarm-worker1:8000"""
+        self._look(lambda: looking.trace(self._lab, line))
+
+    def do_explain(self, line: str) -> None:
+        """Say what is failing now, where, and what would mend it. Example: explain"""
+        del line
+        self._look(lambda: looking.explain(self._lab))
+
+    def _look(self, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except MeshnetError as error:
+            self._say(f"*** {error}")
 
     def default(self, line: str) -> None:
         """A command for a node: its name first, other nodes' names replaced by their addresses, as Mininet does."""
