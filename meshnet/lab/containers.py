@@ -81,6 +81,18 @@ class Containers:
         new = [each for each in _all(state) if _to_be_started(each) and not self._runs(each.container)]
         await asyncio.gather(*(self._start(state, each, namespaces) for each in new))
 
+    @property
+    def running(self) -> dict[ContainerId, int]:
+        """Those that run, and their first processes as ``pid`` has them."""
+        return {id: held.running.pid for id, held in self._held.items() if held.running is not None}
+
+    async def end_stopping(self) -> None:
+        """Kill those that have been asked to end and haven't yet, and wait until they have."""
+        for held in list(self._held.values()):
+            if held.stopping is not None and held.running is not None:
+                held.running.signal(signal.SIGKILL)
+                await held.ended.wait()
+
     def console(self, container: Task | Container) -> Console:
         """A container's streams, whether it has run or not."""
         if container.container not in self._held:

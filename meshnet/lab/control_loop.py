@@ -61,13 +61,16 @@ class ControlLoop:
 
     def submit(self, command: Command) -> ClusterState:
         """Take the step at once; the rest follows. Raises ``UserError`` with everything as it was."""
-        before = self.state
-        self.state = step(before, command, self.now())
+        self.become(step(self.state, command, self.now()))
+        return self.state
+
+    def become(self, state: ClusterState) -> None:
+        """Go over to ``state``, a later version, whatever led to it; the rest follows."""
+        before, self.state = self.state, state
         self._wake.set()
         self._tell()
         for listener in tuple(self._listeners):
-            listener(before, self.state)
-        return self.state
+            listener(before, state)
 
     def report(self, command: Command) -> None:
         """As ``submit``, for what has happened and nobody asked: what the swarm makes of it that can't be done goes to

@@ -18,6 +18,7 @@ from meshnet.orchestrator.commands import (
 from meshnet.orchestrator.deadlines import next_deadline
 from meshnet.orchestrator.dirty import is_dirty
 from meshnet.orchestrator.forming import form, form_lab
+from meshnet.orchestrator.restoring import restored
 from meshnet.orchestrator.settling import settled
 from meshnet.orchestrator.step import step
 
@@ -34,6 +35,7 @@ __all__ = [
     "form_lab",
     "is_dirty",
     "next_deadline",
+    "restored",
     "settled",
     "step",
 ]
