@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,6 +53,10 @@ for word; do
 done
 """
 
+_MESHNET = """#!/bin/sh
+exec {python} -m meshnet "$@"
+"""
+
 _RC = """PS1='\\u@\\h:\\w\\$ '
 [ -r /etc/bash_completion ] && . /etc/bash_completion
 PATH={folder}:$PATH
@@ -64,7 +70,8 @@ def install(flavour: str, docker: Path | None = None) -> None:
     ``nft``) is the one the lab's rules are made with; the machine's own choice of the two is left as it is. ``docker``
     is the client to have."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in (("sudo", _SUDO), ("apt-get", _APT_GET), ("apt", _APT_GET)):
+    ours = _MESHNET.format(python=shlex.quote(sys.executable))
+    for name, text in (("sudo", _SUDO), ("apt-get", _APT_GET), ("apt", _APT_GET), ("meshnet", ours)):
         file = FOLDER / name
         file.write_text(text)
         file.chmod(0o755)

@@ -14,13 +14,17 @@ from pathlib import Path
 
 from meshnet.errors import NoSuchLabError
 
+INSIDE = Path("/run/meshnet/control.sock")
+"""Inside a lab, the way to it: a file of its own ``/run``, which is nowhere else and goes with it."""
+
 _PREFIX = "meshnet-lab/"
 _CREDENTIALS = struct.Struct("3i")
 
 
 @dataclass(frozen=True, slots=True)
 class RunningLab:
-    """A lab somebody has running: ``uid`` owns it, ``pid`` is its launcher."""
+    """A lab somebody has running: ``uid`` owns it, ``pid`` is its launcher. Of the one that this process is inside of,
+    neither is known here, and it has no name."""
 
     name: str
     uid: int
@@ -28,6 +32,8 @@ class RunningLab:
 
     @property
     def address(self) -> str:
+        if not self.name:
+            return str(INSIDE)
         return f"\0{_PREFIX}{self.uid}/{self.pid}/{self.name}"
 
 
@@ -58,7 +64,10 @@ def running() -> list[RunningLab]:
 
 
 def find(name: str | None) -> RunningLab:
-    """The lab called ``name`` (or whose launcher has that process id); the only one running when ``name`` is None."""
+    """The lab called ``name`` (or whose launcher has that process id); when ``name`` is None, the one that this process
+    is inside of, else the only one running."""
+    if name is None and INSIDE.exists():
+        return RunningLab("", os.getuid(), 0)
     labs = running()
     fitting = [lab for lab in labs if name in (None, lab.name, str(lab.pid))]
     if len(fitting) == 1:

@@ -20,6 +20,7 @@ from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
 from meshnet.lab.net.inside import Child
 from meshnet.lab.server import capturing, program
+from meshnet.lab.server.door import open_door
 from meshnet.lab.server.link import Channel, Link
 from meshnet.lab.server.prompt import PromptTerminal, run_prompt
 from meshnet.lab.toolbox import node_environment, shell_argv
@@ -63,6 +64,7 @@ class Server:
 
         async def open_link() -> None:
             self._link = Link(self._fd, self._opened, self._link_ended)
+            await open_door(self._opened)
 
         self._loop.run_until_complete(open_link())
         self._loop.run_forever()
