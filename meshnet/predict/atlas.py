@@ -30,6 +30,7 @@ class Atlas:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._hosts: dict[NamespaceRef, Host] = {}
         self._vteps = {
             (link.kind.underlay, link.kind.port, link.kind.vni): Place(at, name)
             for at, state in world.states.items()
@@ -38,10 +39,13 @@ class Atlas:
         }
 
     def host(self, at: NamespaceRef) -> Host:
-        state = self.world.states.get(at)
-        if state is None:
-            raise NotTaughtError(f"predict wasn't told of {at}, where the packet would come through")
-        return _hosts.made(state, at, lambda: Host(at, state))
+        host = self._hosts.get(at)
+        if host is None:
+            state = self.world.states.get(at)
+            if state is None:
+                raise NotTaughtError(f"predict wasn't told of {at}, where the packet would come through")
+            host = self._hosts[at] = _hosts.made(state, at, lambda: Host(at, state))
+        return host
 
     def link(self, place: Place) -> Link:
         return self.host(place.at).state.links[place.link]
@@ -49,6 +53,13 @@ class Atlas:
     def vtep(self, underlay: NamespaceRef, port: int, vni: int) -> Place | None:
         """The VXLAN device that gets what comes to that port."""
         return self._vteps.get((underlay, port, vni))
+
+    def has_tunnels(self, underlay: NamespaceRef, port: int) -> bool:
+        """Whether VXLAN devices have a socket there, whatever their VNIs."""
+        return any(
+            (each_underlay, each_port) == (underlay, port) and self.link(place).up
+            for (each_underlay, each_port, _), place in self._vteps.items()
+        )
 
     def far_end(self, place: Place) -> Place | Cause:
         """The other end of a veth, or why nothing leaves by it. The kernel sends nothing without a carrier, which takes

@@ -13,6 +13,12 @@ from meshnet.predict.settings import Settings
 
 _LOOPBACK_MTU = 65536
 _STRICT = 1
+_LEADING = ("unicast", "local", "broadcast", "multipath")
+"""Kinds of route that lead somewhere; the others say that nothing does."""
+
+_LOOPBACK = 127
+_MULTICAST = 0xE
+_BROADCAST = 0xFFFFFFFF
 
 
 class Host:
@@ -58,11 +64,11 @@ class Host:
         for address in (source, destination):
             if _is_of_nobody(address):
                 return causes.invalid_address(self.at, address)
-        loopback = next((each for each in (destination, source) if each.is_loopback), None)
+        loopback = next((each for each in (destination, source) if _is_loopback(each)), None)
         if loopback is not None and not self.settings.routes_localnet(link):
             return causes.loopback_address(self.at, link, loopback)
         way = self.routes.find(destination)
-        if way is None or way.kind not in ("unicast", "local", "broadcast", "multipath"):
+        if way is None or way.kind not in _LEADING:
             return causes.no_route(self.at, destination, way)
         return self._judge_source(source, link, way) or way
 
@@ -75,7 +81,7 @@ class Host:
             own = self.routes.is_assigned(source) and not self.settings.accepts_local(link)
             return causes.own_source(self.at, link, source) if own else None
         back = self.routes.find(source)
-        unreachable = back is None or back.kind not in ("unicast", "local", "broadcast", "multipath")
+        unreachable = back is None or back.kind not in _LEADING
         if not unreachable and back is not None:
             if back.kind != "unicast" and not (back.is_local and self.settings.accepts_local(link)):
                 return causes.own_source(self.at, link, source)
@@ -88,12 +94,18 @@ class Host:
     def way_out(self, source: IPv4Address | None, destination: IPv4Address) -> Way | Cause:
         """Where what is sent here goes, or why nowhere (``ip_route_output_key_hash_rcu`` of route.c)."""
         way = self.routes.find(destination)
-        if way is None or way.kind not in ("unicast", "local", "broadcast", "multipath"):
+        if way is None or way.kind not in _LEADING:
             return causes.no_route(self.at, destination, way)
-        if source is not None and source.is_loopback and way.link != LO and not self.settings.routes_localnet(way.link):
+        leaves = source is not None and _is_loopback(source) and way.link != LO
+        if source is not None and leaves and not self.settings.routes_localnet(way.link):
             return causes.loopback_address(self.at, way.link, source)
         return way
 
 
 def _is_of_nobody(address: IPv4Address) -> bool:
-    return address.packed[0] == 0 or address.is_multicast or address == IPv4Address("255.255.255.255")
+    number = int(address)
+    return number >> 24 == 0 or number >> 28 == _MULTICAST or number == _BROADCAST
+
+
+def _is_loopback(address: IPv4Address) -> bool:
+    return int(address) >> 24 == _LOOPBACK

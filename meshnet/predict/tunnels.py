@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from meshnet.errors import NotTaughtError
 from meshnet.netstate import Vxlan
 from meshnet.netstate.state import NO_MAC
-from meshnet.path import Cause, Packet, Stage, Why
+from meshnet.path import Cause, Packet, Stage, Verdict, Why
 from meshnet.predict import causes
 from meshnet.predict.atlas import Place
 from meshnet.predict.settings import DEFAULT_TTL
@@ -84,12 +84,12 @@ def decapsulate(walk: Walk, buffer: Buffer) -> Step | None:
     outer = buffer.packet
     assert outer.inner is not None and outer.vni is not None and outer.destination_port is not None
     place = walk.atlas.vtep(buffer.at, outer.destination_port, outer.vni)
-    if place is None:
-        return walk.stop(buffer, causes.no_vtep(buffer.at, outer))
+    if place is None or not walk.atlas.link(place).up:
+        cause = causes.no_vtep(buffer.at, outer) if place is None else causes.link_down(place.at, place.link)
+        is_open = walk.atlas.has_tunnels(buffer.at, outer.destination_port)
+        return walk.stop(buffer, cause, Verdict.DROPPED if is_open else Verdict.REFUSED)
     link, frame = walk.atlas.link(place), outer.inner
     assert isinstance(link.kind, Vxlan)
-    if not link.up:
-        return walk.stop(buffer, causes.link_down(place.at, place.link))
     moved = _learn(walk, place, link.kind, frame.source_mac or "", outer.source)
     if moved is not None:
         return walk.stop(buffer, moved)

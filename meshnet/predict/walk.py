@@ -106,8 +106,14 @@ class Walk:
         return None
 
     def stop(self, buffer: Buffer, cause: Cause, verdict: Verdict = Verdict.DROPPED) -> Step | None:
-        """Nothing comes next, and ``cause`` says why."""
+        """Nothing comes next, and ``cause`` says why. The packet is as it was last to be seen: what conntrack has made
+        of an answer since, without a rule, shows only when it goes on."""
         packet = buffer.packet if buffer.packet.source_mac is None else replace(buffer.packet, mark=None)
+        last = self._hops[-1]
+        if last.at == buffer.at and last.packet.vni == packet.vni:
+            seen = last.packet
+            packet = replace(packet, source=seen.source, destination=seen.destination)
+            packet = replace(packet, source_port=seen.source_port, destination_port=seen.destination_port)
         self._hops.append(Hop(buffer.at, Stage.STOP, packet, verdict=verdict, cause=cause))
         return None
 
@@ -122,10 +128,11 @@ class Walk:
     def _through(
         self, tables: Callable[[Passage], Any], hook: Hook, buffer: Buffer, out: str, port_out: str
     ) -> Buffer | None:
-        is_local = hook is Hook.OUTPUT
+        is_local, frame = hook is Hook.OUTPUT, buffer.packet
+        packet = frame if frame.source_mac is None else frame.unframed
         passage = Passage(
             hook,
-            buffer.packet.unframed,
+            packet,
             buffer.flow,
             in_interface="" if is_local else buffer.came_by,
             out_interface=out,
@@ -137,8 +144,10 @@ class Walk:
         self._hops += outcome.hops
         if not outcome.accepted:
             return None
-        macs = {"source_mac": buffer.packet.source_mac, "destination_mac": buffer.packet.destination_mac}
-        return replace(buffer, packet=replace(outcome.packet, **macs), flow=outcome.flow)
+        if outcome.packet is not packet:
+            macs = {"source_mac": frame.source_mac, "destination_mac": frame.destination_mac}
+            frame = replace(outcome.packet, **macs)
+        return replace(buffer, packet=frame, flow=outcome.flow)
 
     def way_out(self, at: NamespaceRef, source: IPv4Address | None, destination: IPv4Address) -> Way | Cause:
         """Where ``at`` sends it, or why nowhere. Raises ``NotTaughtError`` for a route that isn't to one place."""
