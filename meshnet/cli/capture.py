@@ -102,6 +102,7 @@ class _Following:
                 for frame in self._client.receive():
                     if frame.kind is Kind.EVENT:
                         self._sink = _sink(write, json)
+                        show.err.print(f"capturing in {frame.json['capturing']} namespaces, until Ctrl-C", markup=False)
                     elif frame.kind is Kind.STDOUT:
                         self._take(frame.payload)
                     elif frame.kind is Kind.RESULT:

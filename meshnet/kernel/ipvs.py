@@ -67,10 +67,12 @@ class IpvsMessages:
                 flags = service.get_attr("IPVS_SVC_ATTR_FLAGS")["flags"]
                 persistent = service.get_attr("IPVS_SVC_ATTR_TIMEOUT") if flags & _PERSISTENT else 0
                 scheduler = service.get_attr("IPVS_SVC_ATTR_SCHED_NAME")
-                found[mark] = VirtualService(mark, scheduler, tuple(self._destinations(socket, mark)), persistent)
+                oldest_first = tuple(self._destinations(socket, mark))[::-1]
+                found[mark] = VirtualService(mark, scheduler, oldest_first, persistent)
         return found
 
     def _destinations(self, socket: NetlinkSocket, mark: int) -> Iterator[Destination]:
+        """As the kernel lists them, the newest first (``__ip_vs_update_dest`` of ip_vs_ctl.c)."""
         request = self._encode(_GET_DEST, [("IPVS_CMD_ATTR_SERVICE", {"attrs": _key(mark)})], DUMP)
         words = {number: word for word, number in _FORWARDING.items()}
         for data in socket.dump(request):

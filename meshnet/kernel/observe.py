@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from meshnet.kernel import address_messages as messages
 from meshnet.kernel import sysctl
@@ -26,6 +26,7 @@ from meshnet.netstate import (
     NamespaceRef,
     Neighbour,
     NetState,
+    NextHop,
     OtherLink,
     Route,
     Veth,
@@ -170,7 +171,12 @@ class _Reader:
                 IPv4Address(via) if via else None,
                 message.get_attr("RTA_PRIORITY") or 0,
                 "multipath" if message.get_attr("RTA_MULTIPATH") else kind,
+                tuple(map(self._next_hop, message.get_attr("RTA_MULTIPATH") or ())),
             )
+
+    def _next_hop(self, hop: Any) -> NextHop:
+        link, via = self._own.get(hop["oif"]), hop.get_attr("RTA_GATEWAY")
+        return NextHop(link.name if link is not None else "", IPv4Address(via) if via else None, hop["hops"] + 1)
 
     def _neighbours(self) -> Iterator[Neighbour]:
         for data in self._held.route.dump(messages.list_neighbours()):

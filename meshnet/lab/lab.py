@@ -30,15 +30,13 @@ from meshnet.mesh import proxies, render
 from meshnet.model import ClusterState, Task, TaskState
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
+from meshnet.netstate.namespace import SWITCHES
 from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, restored, step
 from meshnet.predict.world import World
 from topo import registry
 
 Progress = Callable[[str], None]
 Result = TypeVar("Result")
-
-SWITCHES = "lab"
-"""What the namespace is called that the switches are in, as if it were a machine's."""
 
 _RESOLV_CONF = Path("/run/meshnet/resolv.conf")
 """Every node's ``/etc/resolv.conf``."""
@@ -104,7 +102,7 @@ class Lab:
     def namespaces(self) -> dict[NamespaceRef, NetNamespace]:
         """All there are: every host's own, those inside machines, and the lab's, where the switches are."""
         hosts = {NamespaceRef(host.name): host.interior.namespace for host in self.net.hosts}
-        return {NamespaceRef(SWITCHES): self.net.namespace, **hosts, **self._kernel.namespaces}
+        return {SWITCHES: self.net.namespace, **hosts, **self._kernel.namespaces}
 
     async def change(self, command: Command) -> None:
         """Ask something of the swarm, and follow until every task is where it is to be, or stays where it can't be

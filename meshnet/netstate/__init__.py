@@ -7,7 +7,7 @@ the forms people know (``iptables-save``, ``ipvsadm -Sn``, ``ip -j``, ``bridge -
 from meshnet.netstate.ipvs import Destination, VirtualService
 from meshnet.netstate.link import Bridge, Link, LinkKind, OtherLink, Veth, Vxlan
 from meshnet.netstate.ruleset import Chain, Rule, Ruleset, Table
-from meshnet.netstate.state import Address, FdbEntry, NamespaceRef, Neighbour, NetState, Route
+from meshnet.netstate.state import Address, FdbEntry, NamespaceRef, Neighbour, NetState, NextHop, Route
 
 __all__ = [
     "Address",
@@ -20,6 +20,7 @@ __all__ = [
     "NamespaceRef",
     "Neighbour",
     "NetState",
+    "NextHop",
     "OtherLink",
     "Route",
     "Rule",

@@ -173,7 +173,8 @@ def _route(route: Route) -> str:
     via = f" via {route.via}" if route.via is not None else ""
     link = f" dev {route.link}" if route.link else ""
     metric = f" metric {route.metric}" if route.metric else ""
-    return f"{kind}{destination}{via}{link}{metric}"
+    hops = "".join(f" nexthop via {hop.via} dev {hop.link}" for hop in route.hops)
+    return f"{kind}{destination}{via}{link}{metric}{hops}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,3 +22,7 @@ class NamespaceRef:
         """The inverse of ``str``."""
         node, _, file = text.partition("/")
         return cls(node, file)
+
+
+SWITCHES = NamespaceRef("lab")
+"""Where the switches between a lab's machines are: in no machine, but in the lab's own namespace."""

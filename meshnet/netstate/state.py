@@ -11,7 +11,7 @@ from meshnet.netstate.link import Link
 from meshnet.netstate.namespace import NamespaceRef
 from meshnet.netstate.ruleset import Ruleset
 
-__all__ = ["LOOPBACK", "NO_MAC", "Address", "FdbEntry", "NamespaceRef", "Neighbour", "NetState", "Route"]
+__all__ = ["LOOPBACK", "NO_MAC", "Address", "FdbEntry", "NamespaceRef", "Neighbour", "NetState", "NextHop", "Route"]
 
 LOOPBACK = IPv4Interface("127.0.0.1/8")
 """The address that the kernel gives every ``lo`` when it comes up."""
@@ -31,11 +31,21 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class NextHop:
+    """One of the ways that a route takes in turn; ``via`` is None for the destination itself, ``weight`` its share."""
+
+    link: str
+    via: IPv4Address | None = None
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A route of the main table. Those the kernel adds for an address are not listed.
 
-    ``kind`` and ``metric`` are ``ip route``'s: ``unicast``, ``blackhole``, ``unreachable``, ... A route of several next
-    hops is only ever observed, as one of kind ``multipath``. ``link`` is empty where a route has none.
+    ``kind`` and ``metric`` are ``ip route``'s: ``unicast``, ``blackhole``, ``unreachable``, ... One of several next
+    ``hops``, in their order, is of kind ``multipath``, and is only ever observed. ``link`` is empty where a route has
+    none of its own.
     """
 
     destination: IPv4Network
@@ -43,6 +53,7 @@ class Route:
     via: IPv4Address | None = None
     metric: int = 0
     kind: str = "unicast"
+    hops: tuple[NextHop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

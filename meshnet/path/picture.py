@@ -128,12 +128,12 @@ def _line(step: _Step, before: Hop | None, indent: str, start: int | None) -> Li
     because = _because(hop)
     pieces: list[Piece] = [(head.ljust(_LABEL), style)]
     if changed:
-        pieces.append((f" {changed}", _CHANGE))
+        pieces.append((changed, _CHANGE))
     if because:
-        pieces.append((f"  {because}", _CAUSE))
+        pieces.append((because, _CAUSE))
     if start is not None and hop.time is not None:
-        pieces.append((f"  +{(hop.time - start) / 1000:.0f} µs", _CAUSE))
-    return tuple(pieces)
+        pieces.append((f"+{(hop.time - start) / 1000:.0f} µs", _CAUSE))
+    return tuple((text if number == 0 else f"  {text}", style) for number, (text, style) in enumerate(pieces))
 
 
 def _label(step: _Step) -> Piece:

@@ -10,6 +10,7 @@ from meshnet.lab.net.interface import VethIntf
 from meshnet.lab.net.stock import Link
 from meshnet.lab.net.wiring import End
 from topo.names import check_interface
+from topo.ports import interface_name
 
 LabNode = LabHost | Bridge
 
@@ -25,8 +26,7 @@ class VethLink(Link):  # type: ignore[misc]  # Mininet has no types
         super().__init__(node1, node2, **{**params, "intf": VethIntf, "fast": True})
 
     def intfName(self, node: LabNode, n: int) -> str:
-        """A host's interfaces are ``eth<n>``: they are alone in their namespace. A switch's carry its name."""
-        return f"eth{n}" if isinstance(node, LabHost) else f"{node.name}-eth{n}"
+        return interface_name(node.name, n, of_switch=isinstance(node, Bridge))
 
     @classmethod
     def makeIntfPair(

@@ -18,9 +18,9 @@ from meshnet.lab.net.interface import VethIntf
 from meshnet.lab.net.link import LabNode, VethLink
 from meshnet.lab.net.stock import Mininet
 from meshnet.lab.net.wiring import Wiring
-from meshnet.model.ids import derived_id
 from topo.machines import UNDERLAY
 from topo.names import check_host, check_interface
+from topo.ports import mac_of_port
 
 _RUN_FOLDER = Path("/run/meshnet")
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge")
@@ -49,6 +49,7 @@ class LabNet(Mininet):  # type: ignore[misc]  # Mininet has no types
         numCores.ncores = os.cpu_count()  # it would run grep
         self.namespace = NetNamespace.current()
         self.wiring = Wiring(self.namespace, "the lab")
+        self.wiring.set_up("lo")
         self._environment = dict(os.environ if environment is None else environment)
         self._shaping = shaping
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,8 @@ class LabNet(Mininet):  # type: ignore[misc]  # Mininet has no types
         """Add a link. Its ends' MACs follow from the nodes' names, unless they are given."""
         nodes = [self[node] if isinstance(node, str) else node for node in (node1, node2)]
         for end, node in enumerate(nodes, 1):
-            params.setdefault(f"addr{end}", _mac(node.name, params.get(f"port{end}") or node.newPort()))
+            port = params.get(f"port{end}")
+            params.setdefault(f"addr{end}", mac_of_port(node.name, node.newPort() if port is None else port))
         if not self._shaping:
             params = {name: value for name, value in params.items() if name not in _SHAPING}
         link: VethLink = super().addLink(*nodes, cls=_ours(cls, VethLink), **params)
@@ -101,12 +103,6 @@ class LabNet(Mininet):  # type: ignore[misc]  # Mininet has no types
 
 def _ours(cls: Any, base: type) -> type:
     return cls if isinstance(cls, type) and issubclass(cls, base) else base
-
-
-def _mac(node: str, port: int) -> str:
-    """A locally administered MAC that follows from the node's name and the port's number."""
-    digits = derived_id("mac", node, str(port))
-    return ":".join(("02", *(digits[at : at + 2] for at in range(0, 10, 2))))
 
 
 def _let_bridges_be_bridges() -> None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from meshnet.errors import InputError
 from meshnet.model import Attachment, ClusterState, Container, NetworkId, Service, Task
 from meshnet.netstate import NamespaceRef
+from meshnet.netstate.namespace import SWITCHES
 
 _Found = TypeVar("_Found", NamespaceRef, IPv4Address)
 
@@ -69,8 +70,9 @@ class Naming:
 
     @property
     def names(self) -> dict[NamespaceRef, str]:
-        """What people call the namespaces of tasks and containers."""
-        return {self.home(each): _short_name(each) for each in self.occupants()}
+        """What people call namespaces whose names say nothing: those of tasks, of containers, and of the switches."""
+        occupants = {self.home(each): _short_name(each) for each in self.occupants()}
+        return {SWITCHES: "the switches between the machines", **occupants}
 
     def shown(self, place: NamespaceRef) -> str:
         """What people call it: a task's name for its namespace."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from meshnet.netstate.link import Bridge, Link, LinkKind, OtherLink, Veth, Vxlan
 from meshnet.netstate.namespace import NamespaceRef
-from meshnet.netstate.state import LOOPBACK, Address, Neighbour, Route
+from meshnet.netstate.state import LOOPBACK, Address, Neighbour, NextHop, Route
 
 Json = dict[str, Any]
 
@@ -114,11 +114,18 @@ def _route(item: Json) -> Route:
         IPv4Address(item["gateway"]) if "gateway" in item else None,
         item.get("metric", 0),
         "multipath" if "nexthops" in item else item.get("type", "unicast"),
+        tuple(_next_hop(hop) for hop in item.get("nexthops", ())),
+    )
+
+
+def _next_hop(item: Json) -> NextHop:
+    return NextHop(
+        item.get("dev", ""), IPv4Address(item["gateway"]) if "gateway" in item else None, item.get("weight", 1)
     )
 
 
 def write_routes(routes: Iterable[Route]) -> str:
-    """``routes`` as ``ip -j route`` has them; one of several next hops without these, which no value has."""
+    """``routes`` as ``ip -j route`` has them, in the keys that ``parse_routes`` reads."""
     return json.dumps([_route_item(route) for route in routes])
 
 
@@ -128,7 +135,7 @@ def _route_item(route: Route) -> Json:
     destination = "default" if everywhere else str(route.destination.network_address if host else route.destination)
     item: Json = {"dst": destination}
     if route.kind == "multipath":
-        item["nexthops"] = []
+        item["nexthops"] = [_next_hop_item(hop) for hop in route.hops]
     elif route.kind != "unicast":
         item["type"] = route.kind
     if route.via is not None:
@@ -138,6 +145,11 @@ def _route_item(route: Route) -> Json:
     if route.metric:
         item["metric"] = route.metric
     return item
+
+
+def _next_hop_item(hop: NextHop) -> Json:
+    gateway = {"gateway": str(hop.via)} if hop.via is not None else {}
+    return {**gateway, "dev": hop.link, "weight": hop.weight}
 
 
 def parse_neighbours(text: str) -> frozenset[Neighbour]:
