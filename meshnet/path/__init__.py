@@ -5,6 +5,7 @@ from meshnet.path.hop import Cause, Hop, RuleRef, Stage, Verdict, Why
 from meshnet.path.packet import Packet
 from meshnet.path.path import Difference, Journey, Path, Source, first_difference
 from meshnet.path.probe import Probe
+from meshnet.path.trace import Parting, Trace
 
 __all__ = [
     "Cause",
@@ -13,11 +14,13 @@ __all__ = [
     "Hop",
     "Journey",
     "Packet",
+    "Parting",
     "Path",
     "Probe",
     "RuleRef",
     "Source",
     "Stage",
+    "Trace",
     "Verdict",
     "Why",
     "first_difference",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meshnet.cli import main
-from tests.lab.labs import running
+from meshnet.path import trace_json
+from meshnet.path.picture import picture, plain
+from tests.lab.labs import RunningLab, running
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -89,3 +92,26 @@ def test_the_readme_shows_what_the_first_command_prints() -> None:
         assert re.search(rf"^{task['name'][:20]}.*{task['node']} .*{task['hostname']} +running", readme, re.MULTILINE)
     for hint in status["hints"]:
         assert f"  {hint}\n" in readme
+
+
+@pytest.mark.lab
+def test_the_ways_shown_are_those_that_packets_go() -> None:
+    """docs/trace.md's pictures, but for times."""
+    page = (ROOT / "docs" / "trace.md").read_text()
+    healthy, broken = re.findall(r"^\$ meshnet trace .*\n(request(?:.*\n)+?)```", page, re.MULTILINE)
+    with running() as lab:
+        lab.client.call("scale", service="whoami", replicas=2)
+        assert timeless(healthy) == timeless(way(lab, "client", "swarm-worker1", answers=False))
+        lab.run("swarm-worker1", "iptables -t nat -D POSTROUTING 1").check()
+        assert timeless(broken) == timeless(way(lab, "swarm-worker1", "localhost"))
+
+
+def way(lab: RunningLab, source: str, destination: str, *, answers: bool = True) -> str:
+    asked: dict[str, Any] = {"source": source, "destination": destination, "port": 8000, "source_port": 40000}
+    return plain(picture(trace_json.load(lab.client.call("trace", **asked)), answers=answers))
+
+
+def timeless(text: str) -> list[str]:
+    """Lines without times, and without what a switch happened to have learned by then."""
+    lines = [re.sub(r" *\+\d+ µs$", "", line).rstrip() for line in text.splitlines()]
+    return [line for line in lines if "flooded" not in line]

@@ -151,6 +151,25 @@ def test_the_prompt_and_a_second_terminal(eventually: Callable[[Callable[[], boo
     assert lab not in meshnet("ls").stdout.split()
 
 
+def test_the_prompt_traces_and_explains() -> None:
+    terminal = Terminal("lab")
+    terminal.expect("mininet> ")
+    terminal.type("trace client swarm-worker1:8000 --no-reply\n")
+    assert "DOCKER-INGRESS 1" in terminal.expect("as predicted")
+    terminal.expect("mininet> ")
+    terminal.type("trace client\n")
+    terminal.expect("*** the following arguments are required: DST[:PORT]")
+    terminal.expect("mininet> ")
+    terminal.type("trace client nowhere\n")
+    terminal.expect("*** expected an address, a machine, a service or a task, found 'nowhere'")
+    terminal.expect("mininet> ")
+    terminal.type("explain\n")
+    terminal.expect("nothing found: ")
+    terminal.expect("mininet> ")
+    terminal.type("\x04")
+    assert terminal.end() == 0
+
+
 def test_a_shell_on_a_node_has_the_nodes_prompt() -> None:
     first = Terminal("lab")
     first.expect("mininet> ")
