@@ -50,7 +50,7 @@ def test_every_namespace_is_named_and_those_inside_a_node_lie_deeper() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "│ nat DOCKER-INGRESS 1            dst 192.168.56.11:8000 → 172.19.0.2:8000  -p tcp -m tcp --dport 8000 -j DNAT",
+        "│ nat DOCKER-INGRESS 1            dst 192.168.56.11:8000 → 172.19.0.2:8000  -p tcp -m tcp --dport 8000",
         "│ mangle PREROUTING 1       mark 0x0 → 0x100  -p tcp -m tcp --dport 8000 -j MARK --set-xmark 0x100/0xffffffff",
         "│ IPVS                      dst 172.19.0.2:8000 → 10.255.0.7:8000",
         "src 192.168.56.100:40000 → 10.255.0.3:40000  -d 10.255.0.0/16 -m ipvs --ipvs -j SNAT --to-source 10.255.0.3",
