@@ -57,14 +57,14 @@ def _filter(walk: Walk, buffer: Buffer, name: str) -> Step | None:
 
 def _to_another_station(walk: Walk, buffer: Buffer, place: Place, mac: str | Cause) -> Step | None:
     """The frame stays in the bridge, and keeps its source MAC. If the kernel's own entry for the neighbour isn't fresh,
-    the frame goes round by the bridge's interface, with the bridge's MAC as long as it takes."""
+    it goes round by the bridge's interface, and is seen there. It has the bridge's MAC then, for so short a time that
+    captures, which share the frame's bytes, show the other."""
     if isinstance(mac, Cause):
         return walk.stop(buffer, mac)
     there = replace(buffer, packet=replace(buffer.packet, destination_mac=mac))
     if walk.choices.pick((False, True)):
-        detour = replace(there.packet, source_mac=mac_of(walk.atlas, place))
         text = f"{there.packet.destination} dev {place.link} lladdr {mac}, not REACHABLE"
-        walk.seen(replace(there, packet=detour), Stage.OUT, place.link, Cause(Why.NEIGHBOUR, text))
+        walk.seen(there, Stage.OUT, place.link, Cause(Why.NEIGHBOUR, text))
     return steps.Bridge(there, place.link, filtered=True)
 
 
