@@ -12,6 +12,7 @@ from meshnet.netstate import (
     Link,
     NamespaceRef,
     Neighbour,
+    NextHop,
     OtherLink,
     Route,
     Veth,
@@ -62,11 +63,12 @@ def test_addresses_are_read_and_written() -> None:
 
 def test_routes_are_read_and_written() -> None:
     routes = ip_json.parse_routes(recorded("ip-route.json"))
+    hops = (NextHop("eth0", IPv4Address("10.0.0.1")), NextHop("eth0", IPv4Address("10.0.0.3")))
     assert routes == {
         Route(IPv4Network("0.0.0.0/0"), "eth0", IPv4Address("10.0.0.1")),
         Route(IPv4Network("10.1.0.0/16"), "eth0", metric=100),
         Route(IPv4Network("10.2.0.0/16"), "", kind="blackhole"),
-        Route(IPv4Network("10.3.0.0/24"), "", kind="multipath"),
+        Route(IPv4Network("10.3.0.0/24"), "", kind="multipath", hops=hops),
     }
     host = Route(IPv4Network("10.4.0.1/32"), "eth0")
     assert ip_json.parse_routes(ip_json.write_routes([*routes, host])) == {*routes, host}
