@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from meshnet.errors import LabError
 from meshnet.lab.control import rendezvous
-from meshnet.lab.control.wire import Decoder, Frame, Kind
+from meshnet.lab.control.wire import LINK, UNREAD, Decoder, Frame, Kind
 
 _READ = 128 * 1024
 
@@ -35,6 +35,9 @@ class Relay:
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._writer: asyncio.StreamWriter | None = None
         self._ready = asyncio.Event()
+        self._sending = asyncio.Lock()
+        self._unread = 0
+        self._read = asyncio.Event()
         self._accepting = threading.Lock()
         self._over = False
         self._open: dict[int, tuple[_Client, int]] = {}
@@ -109,6 +112,10 @@ class Relay:
         await _closed(self._writer)
 
     def _to_client(self, frame: Frame) -> None:
+        if frame.channel == LINK:
+            self._unread -= frame.credit
+            self._read.set()
+            return
         client, number = self._open.get(frame.channel, (None, 0))
         if client is None:
             return  # cancelled meanwhile
@@ -143,11 +150,21 @@ class Relay:
             await self._send(replace(frame, channel=channel))
 
     async def _send(self, frame: Frame) -> None:
+        """As fast as the lab reads: it may have no more than ``UNREAD`` bytes before it."""
         await self._ready.wait()
         assert self._writer is not None
-        with contextlib.suppress(ConnectionError):
-            self._writer.write(frame.encode())
-            await self._writer.drain()
+        rest = memoryview(frame.encode())
+        async with self._sending:
+            with contextlib.suppress(ConnectionError):
+                while rest:
+                    while self._unread >= UNREAD:
+                        self._read.clear()
+                        await self._read.wait()
+                    piece = rest[: UNREAD - self._unread]
+                    self._unread += len(piece)
+                    self._writer.write(piece)
+                    await self._writer.drain()
+                    rest = rest[len(piece) :]
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,10 @@ A channel is one request: the client sends OPEN with a JSON object that has an `
 of EVENTs and ends the channel with RESULT. A request that runs a program carries its streams meanwhile. No side sends
 more than ``WINDOW`` bytes of one stream that the other hasn't said (CREDIT) it has consumed, so a terminal that stands
 still holds up only itself.
+
+Channel ``LINK`` is the stream's own: the lab says on it (CREDIT) how much of all it has read, and is sent no more than
+``UNREAD`` bytes beyond that. A serial line of user-mode Linux 6.1 that was ever full hears nothing any more: being
+throttled takes it out of what the kernel waits for (``line_throttle``), and nothing puts it back.
 """
 
 from __future__ import annotations
@@ -27,6 +31,11 @@ WINDOW = 256 * 1024
 
 CHUNK = 32 * 1024
 """Bytes of stream data put into one frame at most, so that a small frame never waits long behind a large one."""
+
+LINK = 0
+
+UNREAD = 2048
+"""Bytes that may be under way to the lab unread: a serial line counts as full from 3968 on."""
 
 _HEADER = struct.Struct("!IIB")
 _SIZE = struct.Struct("!HH")

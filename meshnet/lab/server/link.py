@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from meshnet.lab.control.wire import CHUNK, WINDOW, Decoder, Frame, Json, Kind, credit_frame, json_frame
+from meshnet.lab.control.wire import CHUNK, LINK, WINDOW, Decoder, Frame, Json, Kind, credit_frame, json_frame
 
 _READ = 128 * 1024
 
@@ -132,6 +132,7 @@ class Link:
             self.loop.remove_reader(self._fd)
             self._on_end()
             return
+        self.send(credit_frame(LINK, len(data)))
         for frame in self._decoder.feed(data):
             self._dispatch(frame)
 
