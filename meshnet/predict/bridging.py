@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from meshnet.errors import NotTaughtError
+from meshnet.netstate import Veth
 from meshnet.path import Cause, Hook, Packet, Stage, Why
 from meshnet.predict import causes, steps
 from meshnet.predict.atlas import Place
@@ -78,10 +79,12 @@ def _up(walk: Walk, step: steps.Bridge) -> Step | None:
 
 
 def _across(walk: Walk, step: steps.Bridge, port: str) -> Step | None:
-    """Out by another port: FORWARD, POSTROUTING. Frames that the bridge itself sends have been through OUTPUT."""
+    """Out by another port: FORWARD, POSTROUTING. Frames that the bridge itself sends have been through OUTPUT. A port
+    without a carrier isn't part of the bridge for as long."""
     buffer, out = step.buffer, walk.atlas.link(Place(step.buffer.at, port))
-    if not out.up:
-        return walk.stop(buffer, causes.link_down(buffer.at, port))
+    end = walk.atlas.far_end(Place(buffer.at, port)) if isinstance(out.kind, Veth) else None
+    if isinstance(end, Cause) or not out.up:
+        return walk.stop(buffer, end if isinstance(end, Cause) else causes.link_down(buffer.at, port))
     for hook in (Hook.FORWARD, Hook.POSTROUTING) if step.filtered else ():
         came_by = step.bridge if hook is Hook.FORWARD else ""
         passed = walk.traverse(hook, replace(buffer, came_by=came_by), out=step.bridge, port_out=port)

@@ -68,7 +68,11 @@ def predict(world: World, probe: Probe, *, reply: bool = False, choose: Choice |
     if probe.destination.is_multicast or probe.destination == IPv4Address("255.255.255.255"):
         raise NotTaughtError(f"predict wasn't taught what is for many: {probe.destination}")
     atlas = atlas_of(world)
-    return tuple(every_way(lambda choices: _predict(atlas, probe, reply, choose or {}, choices)))
+    found: list[Prediction] = []
+    for each in every_way(lambda choices: _predict(atlas, probe, reply, choose or {}, choices)):
+        if each not in found:
+            found.append(each)
+    return tuple(found)
 
 
 def _predict(atlas: Atlas, probe: Probe, reply: bool, choose: Choice, choices: Choices) -> Prediction:

@@ -45,11 +45,11 @@ class Memory:
 
     def servers(self, at: NamespaceRef, service: VirtualService) -> list[Destination]:
         """Those that take connections; of them the one that was asked for, where one was. Raises ``InputError`` if that
-        isn't among them."""
+        isn't among them, unless there are none."""
         able = [server for server in service.destinations if server.weight > 0]
         wish = self._choose.get((at, service.mark))
         wished = [server for server in able if server.address == wish]
-        if wish is not None and not wished:
+        if wish is not None and able and not wished:
             raise InputError(
                 f"expected a real server of -f {service.mark} at {at} that takes connections, found {wish}"
             )

@@ -10,7 +10,7 @@ from typing import Any
 from meshnet.mesh import render
 from meshnet.model import ClusterState
 from meshnet.netstate import Address, Bridge, Link, NamespaceRef, NetState, Veth
-from meshnet.path import Hop, Path
+from meshnet.path import Hop, Path, Verdict
 from meshnet.predict.world import Listener, World
 
 SWITCH = NamespaceRef("lab")
@@ -61,22 +61,20 @@ def changed(world: World, at: NamespaceRef, **changes: Any) -> World:
 
 
 def lines(path: Path) -> list[str]:
-    """Hops in short lines."""
+    """Hops in short lines, without what is the same all the way."""
     return [line(hop) for hop in path.hops]
 
 
 def line(hop: Hop) -> str:
+    """``swarm-worker1 nat DOCKER-INGRESS 1: tcp 192.168.56.100:40000 > 172.19.0.2:8000 S ttl 64``; of a packet that
+    carries another, its VNI and that other."""
     packet = hop.packet
-    words = [str(hop.at), hop.stage.value, hop.interface if not hop.rule else "", str(hop.rule or "")]
-    words.append(f"[{packet.vni}: {packet.inner}]" if packet.inner else str(packet))
-    words.append(f"ttl {packet.ttl}")
-    if packet.mark is not None:
-        words.append(f"mark {packet.mark:#x}" if packet.mark else "")
-    else:
-        words.append(f"{packet.source_mac} > {packet.destination_mac}")
-    if hop.verdict.value != "passes":
-        words.append(hop.verdict.value)
-    return " ".join(filter(None, words))
+    stage = str(hop.rule) if hop.rule else f"{hop.stage.value} {hop.interface if hop.stage.value != 'ipvs' else ''}"
+    words = [str(hop.at), f"{stage.strip()}:", f"[{packet.vni}: {packet.inner}]" if packet.inner else str(packet)]
+    words += [f"ttl {packet.ttl}"]
+    words += [f"mark {packet.mark:#x}"] if packet.mark else []
+    words += [hop.verdict.value] if hop.verdict is not Verdict.PASSES else []
+    return " ".join(words)
 
 
 def ip(text: str) -> IPv4Address:
