@@ -166,9 +166,7 @@ FORBIDDEN = Route(IPv4Network("192.168.56.10/32"), "", kind="blackhole")
 
 ENDS = {
     "no route": End(is_the_same, CLIENT, Why.NO_ROUTE, "no route to 8.8.8.8", to("8.8.8.8")),
-    "a route that forbids": End(
-        also(WORKER1, "routes", FORBIDDEN), OVERLAY, Why.NO_ROUTE, "blackhole 192.168.56.10/32"
-    ),
+    "a route that forbids": End(also(WORKER1, "routes", FORBIDDEN), OVERLAY, Why.NO_ROUTE, "blackhole 192.168.56.10"),
     "nobody has the address": End(is_the_same, CLIENT, Why.NO_NEIGHBOUR, "192.168.56.99 on eth0", to("192.168.56.99")),
     "neighbour entry gone": End(
         without(OVERLAY, "neighbours", is_task), SANDBOX, Why.NO_NEIGHBOUR, "10.255.0.5 on eth0"
@@ -184,9 +182,7 @@ ENDS = {
     "VTEP nowhere": End(vtep_of_task("192.168.56.99"), WORKER1, Why.NO_NEIGHBOUR, "192.168.56.99"),
     "other VNI": End(vni(5000), MANAGER, Why.WRONG_VTEP, "VNI 4096"),
     "a permanent entry contradicts": End(
-        together(
-            without(OVERLAY_THERE, "fdb", lambda entry: entry.mac == MOVED.mac), also(OVERLAY_THERE, "fdb", MOVED)
-        ),
+        together(without(OVERLAY_THERE, "fdb", anything), also(OVERLAY_THERE, "fdb", MOVED)),
         MANAGER,
         Why.WRONG_VTEP,
         "behind 192.168.56.12, and this came from 192.168.56.11",
@@ -233,10 +229,10 @@ ENDS = {
     "no listener for a datagram": End(nobody_listens, TASK, Why.NO_LISTENER, "udp", EAST_WEST, verdict=Verdict.REFUSED),
     "not its own source": End(is_the_same, CLIENT, Why.SOCKET, "10.9.9.9", to("192.168.56.11", source=ip("10.9.9.9"))),
     "answer that passes by the sandbox": End(
-        less(SANDBOX, "nat", "POSTROUTING", "--ipvs"), CLIENT, Why.NO_LISTENER, "from 192.168.56.10", back=True
+        less(SANDBOX, "nat", "POSTROUTING", "--ipvs"), CLIENT, Why.NO_LISTENER, "from 10.255.0.5", back=True
     ),
     "IPVS doesn't track": End(
-        setting(SANDBOX, "net.ipv4.vs.conntrack", "0"), CLIENT, Why.NO_LISTENER, "from 192.168.56.10", back=True
+        setting(SANDBOX, "net.ipv4.vs.conntrack", "0"), CLIENT, Why.NO_LISTENER, "from 10.255.0.5", back=True
     ),
 }
 
@@ -262,10 +258,10 @@ def test_a_packet_ends_where_something_is_wrong(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "verdict"),
-    [("-j DROP", Verdict.DROPPED), ("-j REJECT --reject-with icmp-port-unreachable", Verdict.REFUSED)],
+    [("DROP", Verdict.DROPPED), ("REJECT --reject-with icmp-port-unreachable", Verdict.REFUSED)],
 )
 def test_a_rule_that_ends_it_is_the_last_hop(target: str, verdict: Verdict) -> None:
-    text = f"*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n-A INPUT -p udp -m udp --dport 4789 {target}\nCOMMIT\n"
+    text = f"*filter\n:INPUT ACCEPT\n-A INPUT -p udp -m udp --dport 4789 -j {target}\nCOMMIT\n"
     hop = end(rules(MANAGER, text), OUTSIDE)
     assert (hop.stage, str(hop.at), hop.verdict) == (Stage.RULE, "swarm-manager", verdict)
     assert hop.packet.vni == 4096
