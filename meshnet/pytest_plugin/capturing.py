@@ -155,6 +155,9 @@ class StartCapture:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
 
+    def __repr__(self) -> str:
+        return "<capture>"
+
     @contextmanager
     def __call__(self, at: At | Sequence[At] = (), filter: str = "") -> Iterator[Frames]:
         """Capture while the block lasts, at a place or several, everywhere without one. ``filter`` is tcpdump's: of

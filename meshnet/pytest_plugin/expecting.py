@@ -43,6 +43,9 @@ class Expect:
         self._lab = lab
         self._absent = absent
 
+    def __repr__(self) -> str:
+        return "<expect_no_packet>" if self._absent else "<expect_packet>"
+
     @contextmanager
     def __call__(
         self, at: At | Sequence[At], match: Packet, *, within: float = 5.0, filter: str = ""

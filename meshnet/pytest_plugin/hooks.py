@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -15,6 +17,9 @@ from meshnet.pytest_plugin.bench import Bench
 from meshnet.pytest_plugin.evidence import FOLDER, Evidence, folder_name
 from meshnet.pytest_plugin.lab import Lab
 from meshnet.pytest_plugin.order import LabOrder
+
+_INNER = (str(Path(__file__).parents[1]), contextlib.__file__)
+"""Where the code is that a test's author needn't see."""
 
 _SHOWN = 3
 """How many of a test's traces its report shows, the last ones."""
@@ -59,6 +64,8 @@ class Hooks:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        if call.excinfo is not None and self._concerns(item):
+            _spare_readers(call.excinfo)
         report = yield
         if not report.failed or call.excinfo is None or not self._concerns(item):
             return report
@@ -173,6 +180,24 @@ class Hooks:
         if reporter is not None:
             reporter.ensure_newline()
             reporter.write_line(line)
+
+
+def _spare_readers(error: pytest.ExceptionInfo[BaseException]) -> None:
+    """Leave of the traceback what is the test's own, where the message says the rest."""
+    if isinstance(error.value, MeshnetError | pytest.fail.Exception):
+        left = _outer(error.tb)
+        if left is not None:
+            error.traceback = type(error.traceback)(left)
+
+
+def _outer(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without what is in ``_INNER``."""
+    if trace is None:
+        return None
+    rest = _outer(trace.tb_next)
+    if trace.tb_frame.f_code.co_filename.startswith(_INNER):
+        return rest
+    return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
 
 
 def _where(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> str:

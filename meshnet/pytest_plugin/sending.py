@@ -21,6 +21,9 @@ class Send:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
 
+    def __repr__(self) -> str:
+        return "<send>"
+
     def __call__(
         self,
         packet: Packet | Sequence[Packet],

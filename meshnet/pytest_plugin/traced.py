@@ -80,13 +80,12 @@ class Traced:
 
     @property
     def report(self) -> str:
-        """What was predicted, what was seen, and where the two part first: for people."""
+        """What was seen, for people; where it isn't what was predicted, that as well, and where the two part first."""
         trace = self.trace
-        parts = []
-        if trace.observed is not None and trace.predicted:
-            parts.append(plain(picture(replace(trace, observed=None, parting=None))))
-        parts.append(plain(picture(trace)))
-        return "\n\n".join(parts)
+        seen = plain(picture(trace))
+        if trace.parting is None:
+            return seen
+        return "\n\n".join((plain(picture(replace(trace, observed=None, parting=None))), seen))
 
 
 class TraceIt:
@@ -94,6 +93,9 @@ class TraceIt:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
+
+    def __repr__(self) -> str:
+        return "<trace>"
 
     def __call__(
         self,

@@ -101,10 +101,10 @@ class Way:
             ("snat", snat, lambda: any(_is(snat, *end) for end in _translations(until, _from))),
             ("vxlan", vxlan, lambda: any(hop.packet.vni == vxlan for hop in since)),
         ]
-        lacking = [name for name, value, holds in wants if value is not None and not holds()]
+        lacking = [_said(name, value) for name, value, holds in wants if value is not None and not holds()]
         if not lacking:
             return Claim(True, f"it comes through {place}")
-        return Claim(False, f"it comes through {place}, but not with {', '.join(lacking)}: {self._done(visits)}")
+        return Claim(False, f"it comes through {place}, but not with {', '.join(lacking)}; there {self._done(visits)}")
 
     def _done(self, visits: list[int]) -> str:
         """What becomes of it at those hops."""
@@ -112,7 +112,7 @@ class Way:
         for number in visits:
             before = self.hops[number - 1].packet if number else None
             said += changes(before, self.hops[number].packet)
-        return "; ".join(dict.fromkeys(said)) or "nothing changes there"
+        return ", ".join(dict.fromkeys(said)) or "nothing changes"
 
     @property
     def _end(self) -> str:
@@ -121,8 +121,14 @@ class Way:
         end = self.hops[-1]
         at = self.names.get(end.at, str(end.at))
         why = _rule_of(end) or (end.cause.text if end.cause is not None else "")
+        if end.verdict is Verdict.DELIVERED:
+            why = ""
         word = "not seen any more after" if end.verdict is Verdict.PASSES else f"{end.verdict.value} at"
         return f"{word} {at}" + (f" ({end.at})" if at != str(end.at) else "") + (f": {why}" if why else "")
+
+
+def _said(name: str, value: object) -> str:
+    return f"{name}={value:#x}" if name == "mark" and isinstance(value, int) else f"{name}={value}"
 
 
 def _is_at(hop: Hop, place: Place) -> bool:
