@@ -70,8 +70,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         manager.register(Hooks(session.config), _HOOKS)
 
 
-@pytest.fixture(scope="module")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+@pytest.fixture(scope="module", name="lab")  # the attribute `lab` of this package is the module of that name
+def running_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A running lab, the module's own; after each test it is put back to what it was."""
     from meshnet.pytest_plugin.hooks import Hooks
     from meshnet.pytest_plugin.order import LabOrder
