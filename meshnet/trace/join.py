@@ -10,6 +10,7 @@ from meshnet.netstate import NetState
 from meshnet.path import Hop, Journey, Packet, Path, Source, Stage, Verdict
 from meshnet.predict.world import Listener, World
 from meshnet.trace.copies import without_copies
+from meshnet.trace.decode import ECHOES
 from meshnet.trace.directions import Directions, directions
 from meshnet.trace.event import Event
 from meshnet.trace.narrate import last_packet, narrate, servers_of
@@ -64,7 +65,7 @@ def _end_of_request(world: World, last: Hop, forth: Sequence[Event], back: Seque
     packet, at = last_packet(world, forth), forth[-1].at
     if _has_arrived(world, forth):
         if back and back[0].at == at:
-            return [_refused(last, packet) if back[0].packet.kind in REFUSALS else _delivered(last, packet)]
+            return [_answered(last, packet, back[0].packet)]
         if packet.protocol != "tcp" and _is_served(world, forth[-1], packet):
             return [_delivered(last, packet)]
     return [Hop(at, Stage.STOP, packet, verdict=Verdict.DROPPED)]
@@ -101,8 +102,13 @@ def _delivered(last: Hop, packet: Packet) -> Hop:
     return Hop(last.at, Stage.DELIVER, packet, verdict=Verdict.DELIVERED)
 
 
-def _refused(last: Hop, packet: Packet) -> Hop:
-    return Hop(last.at, Stage.STOP, packet, verdict=Verdict.REFUSED)
+def _answered(last: Hop, packet: Packet, answer: Packet) -> Hop:
+    """How ``packet`` ended where it was answered so."""
+    if answer.kind in REFUSALS:
+        return Hop(last.at, Stage.STOP, packet, verdict=Verdict.REFUSED)
+    if answer.protocol == "icmp" and answer.kind not in ECHOES:
+        return Hop(last.at, Stage.STOP, packet, verdict=Verdict.DROPPED)
+    return _delivered(last, packet)
 
 
 def _has_arrived(world: World, events: Sequence[Event]) -> bool:

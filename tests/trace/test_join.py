@@ -356,3 +356,10 @@ def test_an_answer_that_the_askers_own_ipvs_turned_back_passes_it_before_the_soc
     assert reply is not None
     assert [hop.stage for hop in reply.hops[-2:]] == [Stage.IPVS, Stage.DELIVER]
     assert reply.hops[-2].packet.source == IPv4Address("192.168.56.11")
+
+
+def test_an_icmp_error_from_where_it_had_arrived_is_no_delivery() -> None:
+    """A balancer has the address, and sends on what comes for it; or can't."""
+    error = icmp("10.255.0.7", "192.168.56.100", 11, 0, TO_TASK)
+    journey = joined(seen(TASK, "eth0", "out", 70, error))
+    assert (journey.request.hops[-1].stage, journey.request.verdict) == (Stage.STOP, Verdict.DROPPED)
