@@ -32,17 +32,14 @@ class Hooks:
         self._config = config
         self._lab: Lab | None = None
         self._kept: Bench | None = None
-        self._problem = ""
 
     @contextmanager
     def lab(self, order: LabOrder) -> Iterator[Lab]:
         """A lab for as long as the block lasts. A lab that can't be is one sentence, and no traceback."""
         self._let_go()
-        try:
-            bench = Bench(order, self._config.getoption("lab_kernel"))
-            bench.start()
-        except MeshnetError as error:
-            pytest.fail(f"no lab: {error}", pytrace=False)
+        bench, problem = _started(order, self._config.getoption("lab_kernel"))
+        if bench is None:
+            pytest.fail(f"no lab: {problem}", pytrace=False)
         self._lab = Lab(bench, Evidence())
         self._begin()
         try:
@@ -71,7 +68,7 @@ class Hooks:
             return report
         if isinstance(call.excinfo.value, UserError):
             report.longrepr = f"{_where(item, call.excinfo)}: {call.excinfo.value}"
-        if self._lab is not None and not self._problem:
+        if self._lab is not None:
             self._tell(self._lab, item, report)
             if self._config.getoption("lab_shell_on_failure"):
                 self._open_prompt(self._lab, item)
@@ -114,10 +111,13 @@ class Hooks:
 
     def _put_back(self, lab: Lab) -> None:
         """Raises ``pytest.fail`` where not even a new lab can be had."""
+        rebuilt = problem = ""
         try:
             rebuilt = lab.bench.rewind()
         except MeshnetError as error:
-            pytest.fail(f"the lab could not be put back, nor built anew: {error}", pytrace=False)
+            problem = str(error)
+        if problem:
+            pytest.fail(f"the lab could not be put back, nor built anew: {problem}", pytrace=False)
         if rebuilt:
             self._say(f"the lab was built anew, as it could not be put back: {rebuilt}")
 
@@ -180,6 +180,16 @@ class Hooks:
         if reporter is not None:
             reporter.ensure_newline()
             reporter.write_line(line)
+
+
+def _started(order: LabOrder, kernel: str) -> tuple[Bench | None, str]:
+    """A running bench, or why there is none: what fails a test is better not raised while another error is handled."""
+    try:
+        bench = Bench(order, kernel)
+        bench.start()
+    except MeshnetError as error:
+        return None, str(error)
+    return bench, ""
 
 
 def _spare_readers(error: pytest.ExceptionInfo[BaseException]) -> None:
