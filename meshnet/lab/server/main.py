@@ -26,6 +26,7 @@ from meshnet.lab.server.prompt import PromptTerminal, run_prompt
 from meshnet.lab.toolbox import node_environment, shell_argv
 from meshnet.model.lab import LabSpec
 from meshnet.netstate.dialects import iptables_save
+from meshnet.orchestrator.command_json import command_from_json
 
 GREETING = b"meshnet\n"
 """Sent before the first frame: from here on the stream carries frames, whatever the serial line said before."""
@@ -86,6 +87,7 @@ class Server:
             "run": self._op_run,
             "status": self._op_status,
             "scale": self._op_scale,
+            "change": self._op_change,
             "drift": self._op_drift,
             "repair": self._op_repair,
             "trace": self._op_trace,
@@ -181,6 +183,12 @@ class Server:
         lab = self._require_lab()
         request = channel.request
         await lab.scale(request["service"], request["replicas"])
+        channel.result(lab.status())
+
+    async def _op_change(self, channel: Channel) -> None:
+        """``{"asked": a command as JSON}``: ask something of the swarm; answers when the mesh has followed."""
+        lab = self._require_lab()
+        await lab.change(command_from_json(channel.request["asked"]))
         channel.result(lab.status())
 
     async def _op_drift(self, channel: Channel) -> None:
