@@ -14,6 +14,9 @@ from meshnet.trace.decode import innermost_of, tcp_numbers, transport_of
 
 _OPENING = "S"
 _ANSWERS = ("SA", "RA", "R")
+_REDIRECT = "5/"
+"""ICMP's type 5 quotes a packet that goes on all the same: a router only knows a shorter way."""
+
 _SCTP_TAG = slice(4, 8)
 _SCTP_INIT_TAG = slice(16, 20)
 _SEQUENCES = 1 << 32
@@ -31,6 +34,8 @@ class Signature:
         """Whether this is the probe, or answers, echoes or, an ICMP error, quotes it. ``data`` is ``packet`` from its
         IP header on."""
         inner, carried = packet.innermost, innermost_of(data)
+        if inner.protocol == "icmp" and inner.kind.startswith(_REDIRECT):
+            return False
         if inner.protocol != self.protocol:
             return inner.protocol == "icmp" and self._known_by in carried
         match self.protocol:

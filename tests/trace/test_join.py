@@ -363,3 +363,18 @@ def test_an_icmp_error_from_where_it_had_arrived_is_no_delivery() -> None:
     error = icmp("10.255.0.7", "192.168.56.100", 11, 0, TO_TASK)
     journey = joined(seen(TASK, "eth0", "out", 70, error))
     assert (journey.request.hops[-1].stage, journey.request.verdict) == (Stage.STOP, Verdict.DROPPED)
+
+
+def test_a_router_that_knows_a_shorter_way_answers_nothing() -> None:
+    there = udp("192.168.56.100", 40000, "10.255.0.7", 53, NONCE)
+    redirect = icmp("192.168.56.11", "192.168.56.100", 5, 1, there)
+    events = [
+        seen(CLIENT, "eth0", "out", 10, there),
+        seen(NODE, "eth0", "in", 20, there),
+        seen(NODE, "eth0", "out", 21, redirect),
+        seen(NODE, "eth0", "out", 22, there),
+        seen(TASK, "eth0", "in", 30, there),
+    ]
+    journey = join(world(), sent("udp", 53, NONCE), events, answered=False)
+    assert journey.request.verdict is Verdict.DELIVERED
+    assert journey.reply is None
