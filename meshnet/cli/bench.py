@@ -12,12 +12,13 @@ from typing import Annotated
 
 import typer
 
-from meshnet.cli import options, show
+from meshnet.cli import bench_capture, options, show
 from meshnet.cli.lab import wanted
 from meshnet.errors import LabError, MachineError
 from meshnet.kernel.boot.choose import KernelKind
 from meshnet.lab.control import capture
 from meshnet.lab.control.client import Client
+from meshnet.lab.control.wire import Json
 from meshnet.lab.launcher import LabProcess
 
 SCHEMA = "meshnet-bench/1"
@@ -75,21 +76,35 @@ def register(app: typer.Typer) -> None:
         Example: [bold]meshnet bench --runs 5[/]
         """
         results: dict[str, list[dict[str, float]]] = {}
+        captures: dict[str, Json] = {}
         for kind, without in ((KernelKind.HOST, ()), (KernelKind.HOST, ("ipvs",)), (KernelKind.UML, ())):
             if kind is KernelKind.HOST and any(key.startswith("host") for key in results):
                 continue
             label = " ".join([kind.value, *(f"without {feature}" for feature in without)])
             try:
                 results[label] = [_once(kind, without) for _ in range(runs)]
+                captures[label] = _capture(kind, without)
             except MachineError as error:
                 show.err.print(f"{label}: {error}", markup=False)
-        report = {"schema": SCHEMA, "unit": "seconds", "measures": _MEASURES, "kernels": results}
+        report = {"schema": SCHEMA, "unit": "seconds", "measures": _MEASURES, "kernels": results, "capture": captures}
         if write is not None:
             write.write_text(json_module.dumps(report, indent=2) + "\n")
         if json:
             show.as_json(report)
             return
         _print(results)
+        bench_capture.show_captures(captures)
+
+
+def _capture(kind: KernelKind, without: tuple[str, ...]) -> Json:
+    asked = wanted(None, kernel=kind.value, without=list(without))
+    process = LabProcess.start(asked.choice.kind)
+    try:
+        process.bring_up(asked.spec, asked.choice, lambda stage: None)
+        with process.client() as client:
+            return bench_capture.measured(client)
+    finally:
+        process.stop()
 
 
 def _once(kind: KernelKind, without: tuple[str, ...]) -> dict[str, float]:

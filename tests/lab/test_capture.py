@@ -18,11 +18,11 @@ from meshnet.errors import UserError
 from meshnet.lab.control.wire import Json
 from meshnet.lab.deadlines import ANSWER, scaled
 from meshnet.netstate import NamespaceRef
+from meshnet.trace.capture.ring import number_of, numbered
 from meshnet.trace.decode import decode_frame
 from meshnet.trace.pcapng import Place, Reader
 from meshnet.trace.seen import Sighting
 from tests.lab.labs import RunningLab, running
-from tests.trace.capture.ring import number_of, numbered
 from tests.trace.packets import udp
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("capture")]

@@ -11,9 +11,9 @@ import pytest
 from meshnet.errors import InputError, KernelError
 from meshnet.netstate import NamespaceRef
 from meshnet.trace.capture import Capture
+from meshnet.trace.capture.ring import RIGHT, number_of, numbered, ring
 from meshnet.trace.decode import decode_frame
 from meshnet.trace.inject import inject
-from tests.trace.capture.ring import RIGHT, number_of, numbered, ring
 from tests.trace.packets import udp
 
 pytestmark = pytest.mark.lab

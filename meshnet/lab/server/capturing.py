@@ -28,6 +28,9 @@ WHOLE = 262144
 
 _BUFFER = 8 * 1024 * 1024
 _AT_ONCE = 256
+_GATHER = 0.01
+"""Seconds in which frames gather, once there is one: to take each when it comes would hold up the one after it."""
+
 _LOOK_AGAIN = 0.25
 """Seconds until a namespace that was made or is to go is noticed."""
 
@@ -122,6 +125,7 @@ class _Relay:
         await self._send(self._writer.begin(places))
         while not self._over.is_set():
             await self._ready()
+            await asyncio.sleep(_GATHER)
             await self._give(self._capturing.take())
         if self._gone:
             return

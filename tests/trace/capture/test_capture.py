@@ -17,9 +17,9 @@ from meshnet.kernel.namespaces import NetNamespace
 from meshnet.lab.deadlines import ANSWER, scaled
 from meshnet.netstate import NamespaceRef
 from meshnet.trace.capture import Capture, compile_filter
+from meshnet.trace.capture.ring import LEFT, RIGHT, bring_up, cable, number_of, numbered, ring, sender
 from meshnet.trace.inject import inject
 from meshnet.trace.seen import Direction, Sighting
-from tests.trace.capture.ring import LEFT, RIGHT, bring_up, cable, number_of, numbered, ring, sender
 
 pytestmark = pytest.mark.lab
 

@@ -1,4 +1,4 @@
-"""Namespaces to capture in: a ring, each cabled to the next."""
+"""Namespaces to try a capture in: a ring, each cabled to the next, and frames that are known by their numbers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from meshnet.kernel.namespaces import NetNamespace
 from meshnet.netstate import NamespaceRef
 
 LEFT, RIGHT = "left", "right"
-KIND = 0x88B5
-"""The EtherType that is free for local experiments."""
-
+_KIND = b"\x88\xb5"  # the EtherType that is free for local experiments
 _BROADCAST = b"\xff" * 6
 
 
 def numbered(number: int, size: int = 60) -> bytes:
     """A frame that is known by its number."""
-    head = _BROADCAST + bytes(6) + KIND.to_bytes(2, "big") + number.to_bytes(4, "big")
+    head = _BROADCAST + bytes(6) + _KIND + number.to_bytes(4, "big")
     return head.ljust(size, b"\0")
+
+
+def is_numbered(data: bytes) -> bool:
+    return data[12:14] == _KIND
 
 
 def number_of(data: bytes) -> int:
@@ -29,7 +31,8 @@ def number_of(data: bytes) -> int:
 
 @contextmanager
 def ring(count: int) -> Iterator[dict[NamespaceRef, NetNamespace]]:
-    """So many nodes; the ``right`` of each is cabled to the ``left`` of the next. Nobody sends anything there."""
+    """So many nodes, ``node0`` and so on; the ``right`` of each is cabled to the ``left`` of the next. Nobody sends
+    anything there."""
     with ExitStack() as stack:
         namespaces = {}
         for number in range(count):
