@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from meshnet.errors import MeshnetError
+from meshnet.errors import LabError, MeshnetError
 from meshnet.kernel.boot.choose import KernelChoice, choose_kernel
 from meshnet.kernel.boot.needs import ALWAYS_NEEDED, Feature
 from meshnet.lab.control.client import Client
@@ -81,5 +81,6 @@ class Bench:
 
     @property
     def _up(self) -> _Running:
-        assert self._running is not None, "the lab is not running"
+        if self._running is None:
+            raise LabError("the lab is not running")
         return self._running

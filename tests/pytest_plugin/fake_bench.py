@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from meshnet.errors import MachineError
+from meshnet.errors import LabError, MachineError
 from meshnet.lab.control.wire import Json
 from meshnet.path import trace_json
 from meshnet.pytest_plugin import capturing, hooks
@@ -19,11 +19,13 @@ PCAPNG = b"frames"
 
 
 class FakeBench:
-    """Notes what is asked of it in ``log``. A trace of port 8000 goes as predicted, one of any other parts from it."""
+    """Notes what is asked of it in ``log``. A trace of port 8000 goes as predicted, one of any other parts from it.
+    ``problem`` is why there is no lab, ``rebuilds`` why it is built anew, ``lost`` why not even that can be done."""
 
     log: ClassVar[list[str]] = []
     problem: ClassVar[str] = ""
     rebuilds: ClassVar[str] = ""
+    lost: ClassVar[str] = ""
 
     def __init__(self, order: LabOrder, kernel: str) -> None:
         if self.problem:
@@ -39,6 +41,8 @@ class FakeBench:
 
     def rewind(self) -> str:
         self.log.append("rewind")
+        if self.lost:
+            raise LabError(self.lost)
         return self.rebuilds
 
     def call(self, op: str, **arguments: Any) -> Json:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from meshnet.pytest_plugin.bench import Bench
 from tests.pytest_plugin.fake_bench import PCAPNG, RULES, FakeBench, install
 
 pytest_plugins = ["pytester"]
@@ -138,6 +139,20 @@ def test_a_lab_that_was_built_anew_is_told(
     result = run(pytester, "def test_a(lab): pass\ndef test_b(lab): pass\n")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*built anew*somebody cut a cable*"])
+
+
+def test_a_lab_that_is_lost_is_one_sentence(
+    pytester: pytest.Pytester, bench: type[FakeBench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "lost", "out of memory")
+    monkeypatch.setattr(bench, "call", Bench.call)
+    monkeypatch.setattr(bench, "client", Bench.client, raising=False)
+    monkeypatch.setattr(bench, "_up", Bench._up, raising=False)
+    monkeypatch.setattr(bench, "_running", None, raising=False)
+    result = run(pytester, "def test_a(lab): pass\ndef test_b(lab): pass\n")
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*could not be put back, nor built anew: out of memory"])
+    result.stdout.fnmatch_lines(["its state could not be saved: the lab is not running"])
 
 
 def test_where_no_lab_can_be_is_one_sentence(
