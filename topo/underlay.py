@@ -15,12 +15,10 @@ from mininet.topo import Topo
 
 from meshnet.errors import InputError
 from meshnet.netstate import Address, Bridge, Link, NamespaceRef, NetState, NextHop, Route, Veth
+from meshnet.netstate.namespace import SWITCHES
 from topo.machines import UNDERLAY
 from topo.ports import interface_name, mac_of_port
 from topo.route import ROUTER_SYSCTLS, StaticRoute
-
-SWITCHES = NamespaceRef("lab")
-"""What the namespace is called that the switches are in, as if it were a machine's."""
 
 SWITCH_SYSCTLS = {"net.bridge.bridge-nf-call-iptables": "0"}
 """Switches are bridges and nothing more: iptables doesn't look at what they carry."""

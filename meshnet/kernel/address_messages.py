@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from meshnet.kernel.lean_pyroute2 import ifaddrmsg, ndmsg, rtmsg
@@ -111,18 +112,22 @@ def _fdb_entry(entry: FdbEntry, index: int) -> Any:
     return message
 
 
+@cache
 def list_addresses() -> bytes:
     return _list(ifaddrmsg(), GETADDR, AF_INET)
 
 
+@cache
 def list_routes() -> bytes:
     return _list(rtmsg(), GETROUTE, AF_INET)
 
 
+@cache
 def list_neighbours() -> bytes:
     return _list(ndmsg(), GETNEIGH, AF_INET)
 
 
+@cache
 def list_fdb() -> bytes:
     return _list(ndmsg(), GETNEIGH, AF_BRIDGE)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from ipaddress import IPv4Address
 from typing import Any
 
+from meshnet.kernel.attributes import attributes, number, port, text
 from meshnet.kernel.lean_pyroute2 import ctrlmsg, ipvsmsg
 from meshnet.kernel.netlink import ACK, DUMP, NetlinkSocket, decode, encode
 from meshnet.netstate import Destination, VirtualService
@@ -19,7 +21,12 @@ _PERSISTENT = 1
 _ALL_BITS = 0xFFFFFFFF
 _ONE_HOST = "255.255.255.255"
 _FORWARDING = {"masq": 0, "tunnel": 2, "route": 3}
+_FORWARDING_WORDS = {method: word for word, method in _FORWARDING.items()}
 _FORWARDING_MASK = 0x7
+_HEADERS = 16 + 4
+_CMD_SERVICE, _CMD_DEST = 1, 2
+_SVC_AF, _SVC_FWMARK, _SVC_SCHEDULER, _SVC_FLAGS, _SVC_TIMEOUT = 1, 5, 6, 7, 8
+_DEST_ADDRESS, _DEST_PORT, _DEST_METHOD, _DEST_WEIGHT = 1, 2, 3, 4
 
 
 def family(socket: NetlinkSocket) -> int | None:
@@ -38,6 +45,7 @@ class IpvsMessages:
 
     def __init__(self, family: int) -> None:
         self._family = family
+        self._requests: dict[int, bytes] = {}
 
     def add_service(self, service: VirtualService) -> bytes:
         return self._service(_NEW_SERVICE, service)
@@ -60,30 +68,37 @@ class IpvsMessages:
     def services(self, socket: NetlinkSocket) -> dict[int, VirtualService]:
         """All by firewall mark that the socket's namespace has. Raises ``OSError``."""
         found = {}
-        for data in socket.dump(self._encode(_GET_SERVICE, [], DUMP)):
-            service = decode(ipvsmsg, data).get_attr("IPVS_CMD_ATTR_SERVICE")
-            mark = service.get_attr("IPVS_SVC_ATTR_FWMARK")
-            if mark and service.get_attr("IPVS_SVC_ATTR_AF") == _AF_INET:
-                flags = service.get_attr("IPVS_SVC_ATTR_FLAGS")["flags"]
-                persistent = service.get_attr("IPVS_SVC_ATTR_TIMEOUT") if flags & _PERSISTENT else 0
-                scheduler = service.get_attr("IPVS_SVC_ATTR_SCHED_NAME")
+        for data in socket.dump(self._list_services):
+            service = attributes(attributes(data, _HEADERS)[_CMD_SERVICE])
+            mark = number(service.get(_SVC_FWMARK))
+            if mark and number(service.get(_SVC_AF)) == _AF_INET:
+                flags = number(service.get(_SVC_FLAGS, b"")[:4])
+                persistent = number(service.get(_SVC_TIMEOUT)) if flags & _PERSISTENT else 0
                 oldest_first = tuple(self._destinations(socket, mark))[::-1]
-                found[mark] = VirtualService(mark, scheduler, oldest_first, persistent)
+                found[mark] = VirtualService(mark, text(service.get(_SVC_SCHEDULER)), oldest_first, persistent)
         return found
 
     def _destinations(self, socket: NetlinkSocket, mark: int) -> Iterator[Destination]:
         """As the kernel lists them, the newest first (``__ip_vs_update_dest`` of ip_vs_ctl.c)."""
-        request = self._encode(_GET_DEST, [("IPVS_CMD_ATTR_SERVICE", {"attrs": _key(mark)})], DUMP)
-        words = {number: word for word, number in _FORWARDING.items()}
-        for data in socket.dump(request):
-            server = decode(ipvsmsg, data).get_attr("IPVS_CMD_ATTR_DEST")
-            method = server.get_attr("IPVS_DEST_ATTR_FWD_METHOD") & _FORWARDING_MASK
+        for data in socket.dump(self._list_destinations(mark)):
+            server = attributes(attributes(data, _HEADERS)[_CMD_DEST])
+            method = number(server.get(_DEST_METHOD)) & _FORWARDING_MASK
             yield Destination(
-                IPv4Address(server.get_attr("IPVS_DEST_ATTR_ADDR")),
-                server.get_attr("IPVS_DEST_ATTR_WEIGHT"),
-                server.get_attr("IPVS_DEST_ATTR_PORT"),
-                words.get(method, f"method {method}"),
+                IPv4Address(server[_DEST_ADDRESS][:4]),
+                number(server.get(_DEST_WEIGHT)),
+                port(server.get(_DEST_PORT)),
+                _FORWARDING_WORDS.get(method, f"method {method}"),
             )
+
+    @cached_property
+    def _list_services(self) -> bytes:
+        return self._encode(_GET_SERVICE, [], DUMP)
+
+    def _list_destinations(self, mark: int) -> bytes:
+        if mark not in self._requests:
+            request = [("IPVS_CMD_ATTR_SERVICE", {"attrs": _key(mark)})]
+            self._requests[mark] = self._encode(_GET_DEST, request, DUMP)
+        return self._requests[mark]
 
     def _service(self, command: int, service: VirtualService) -> bytes:
         flags = _PERSISTENT if service.persistent else 0

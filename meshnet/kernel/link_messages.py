@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from meshnet.kernel.lean_pyroute2 import ifinfmsg
 from meshnet.kernel.netlink import CREATE, DUMP, EXCL, encode
@@ -91,6 +92,7 @@ def delete_links(names: list[str]) -> list[bytes]:
     return [*messages, encode(message, DELLINK, 0)]
 
 
+@cache
 def list_links() -> bytes:
     """List all interfaces."""
     message = ifinfmsg()

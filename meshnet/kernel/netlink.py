@@ -13,7 +13,6 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from meshnet.kernel.namespaces import NetNamespace
@@ -34,8 +33,6 @@ _DONE = 3
 _DUMP_INTERRUPTED = 0x10
 _ACK_TLVS = 0x200
 _HEADER = struct.Struct("=IHHII")
-_SEQUENCE_AT = 8  # and behind it whose message it is
-_NO_SEQUENCE = bytes(8)
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK = 10
 _NETLINK_EXT_ACK = 11
@@ -109,21 +106,6 @@ def decode(kind: Callable[[bytes], Any], data: bytes) -> Any:
     message = kind(data)
     message.decode()
     return message
-
-
-def decode_once(kind: Callable[[bytes], Any], data: bytes) -> Any:
-    """As ``decode``, for messages that come again and again with the same content, and are only read."""
-    return _decoded(kind, unnumbered(data))
-
-
-def unnumbered(data: bytes) -> bytes:
-    """The message without what tells it from others with the same content."""
-    return data[:_SEQUENCE_AT] + _NO_SEQUENCE + data[_HEADER.size :]
-
-
-@lru_cache(maxsize=2048)
-def _decoded(kind: Callable[[bytes], Any], data: bytes) -> Any:
-    return decode(kind, data)
 
 
 class NetlinkSocket:

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from meshnet.kernel import address_messages as messages
 from meshnet.kernel import sysctl
+from meshnet.kernel.attributes import address, attributes, mac, number, port
 from meshnet.kernel.held import Held
 from meshnet.kernel.iptables import Iptables
 from meshnet.kernel.ipvs import IpvsMessages
-from meshnet.kernel.lean_pyroute2 import ifaddrmsg, ndmsg, rtmsg
-from meshnet.kernel.netlink import decode, decode_once
 from meshnet.kernel.seen_link import SeenLink, list_seen
 from meshnet.netstate import (
     Address,
@@ -38,7 +37,16 @@ from meshnet.netstate.state import LOOPBACK
 Links: TypeAlias = Mapping[int, SeenLink]
 """A namespace's interfaces by index."""
 
-_VXLAN_FLAGS = ("learning", "proxy", "l2miss", "l3miss")
+_NO_ADDRESS = bytes(4)
+_ADDRESS = struct.Struct("=16xBBBBI")
+_IFA_LOCAL, _IFA_BROADCAST = 2, 4
+_ROUTE = struct.Struct("=16x8BI")
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_MULTIPATH = 1, 4, 5, 6, 9
+_NEXT_HOP = struct.Struct("=HBBi")
+_NEIGHBOUR = struct.Struct("=16xB3xiHBB")
+_NDA_DST, _NDA_LLADDR = 1, 2
+_IFLA_VXLAN_ID, _IFLA_VXLAN_PORT = 1, 15
+_VXLAN_FLAGS = {"learning": 7, "proxy": 11, "l2miss": 13, "l3miss": 14}
 _INET_SETTINGS = (
     *("forwarding", "", "proxy_arp", "", "", "send_redirects", "", "rp_filter", "", "", "", "", "arp_filter", ""),
     *("", "", "", "arp_announce", "arp_ignore", "", "", "", "accept_local", "src_valid_mark", "proxy_arp_pvlan"),
@@ -47,7 +55,7 @@ _INET_SETTINGS = (
 """The first of linux/ip.h's ``IPV4_DEVCONF_...``, as far as a packet's way depends on them."""
 
 _NUMBERS = struct.Struct(f"={len(_INET_SETTINGS)}i")
-_ROUTE_WORDS = {number: word for word, number in messages.ROUTE_KINDS.items()}
+_ROUTE_WORDS = {kind: word for word, kind in messages.ROUTE_KINDS.items()}
 
 
 def observe(
@@ -130,9 +138,9 @@ class _Reader:
             case "bridge":
                 return Bridge()
             case "vxlan":
-                value = seen.settings.get_attr
-                flags = {flag: bool(value(f"IFLA_VXLAN_{flag.upper()}")) for flag in _VXLAN_FLAGS}
-                return Vxlan(value("IFLA_VXLAN_ID"), value("IFLA_VXLAN_PORT"), self._namespace(seen), **flags)
+                settings = attributes(seen.settings)
+                vni, flags = number(settings.get(_IFLA_VXLAN_ID)), _vxlan_flags(settings)
+                return Vxlan(vni, port(settings.get(_IFLA_VXLAN_PORT)), self._namespace(seen), **flags)
             case kind:
                 return OtherLink(kind)
 
@@ -149,54 +157,64 @@ class _Reader:
 
     def _addresses(self) -> Iterator[Address]:
         for data in self._held.route.dump(messages.list_addresses()):
-            message = decode_once(ifaddrmsg, data)
-            interface = IPv4Interface((message.get_attr("IFA_LOCAL"), message["prefixlen"]))
-            broadcast = message.get_attr("IFA_BROADCAST")
-            name = self._names.get(message["index"])
+            _, prefix, _, _, index = _ADDRESS.unpack_from(data)
+            found = attributes(data, _ADDRESS.size)
+            interface = IPv4Interface((found[_IFA_LOCAL], prefix))
+            name = self._names.get(index)
             if name is not None and interface != LOOPBACK:
-                yield Address(name, interface, IPv4Address(broadcast) if broadcast else None)
+                yield Address(name, interface, address(found.get(_IFA_BROADCAST)))
 
     def _routes(self) -> Iterator[Route]:
         for data in self._held.route.dump(messages.list_routes()):
-            message = decode_once(rtmsg, data)
-            if message["table"] != messages.MAIN_TABLE or message["proto"] == messages.BY_KERNEL:
+            _, prefix, _, _, table, origin, _, kind, _ = _ROUTE.unpack_from(data)
+            if table != messages.MAIN_TABLE or origin == messages.BY_KERNEL:
                 continue
-            index, via = message.get_attr("RTA_OIF"), message.get_attr("RTA_GATEWAY")
-            if index is not None and index not in self._names:
+            found = attributes(data, _ROUTE.size)
+            index = number(found.get(_RTA_OIF))
+            if index and index not in self._names:
                 continue
-            kind = _ROUTE_WORDS.get(message["type"], f"type {message['type']}")
+            hops = tuple(self._next_hops(found.get(_RTA_MULTIPATH, b"")))
             yield Route(
-                IPv4Network((message.get_attr("RTA_DST") or "0.0.0.0", message["dst_len"])),
+                IPv4Network((found.get(_RTA_DST, _NO_ADDRESS), prefix)),
                 self._names.get(index, ""),
-                IPv4Address(via) if via else None,
-                message.get_attr("RTA_PRIORITY") or 0,
-                "multipath" if message.get_attr("RTA_MULTIPATH") else kind,
-                tuple(map(self._next_hop, message.get_attr("RTA_MULTIPATH") or ())),
+                address(found.get(_RTA_GATEWAY)),
+                number(found.get(_RTA_PRIORITY)),
+                "multipath" if hops else _ROUTE_WORDS.get(kind, f"type {kind}"),
+                hops,
             )
 
-    def _next_hop(self, hop: Any) -> NextHop:
-        link, via = self._own.get(hop["oif"]), hop.get_attr("RTA_GATEWAY")
-        return NextHop(link.name if link is not None else "", IPv4Address(via) if via else None, hop["hops"] + 1)
+    def _next_hops(self, data: bytes) -> Iterator[NextHop]:
+        """Of an array of ``struct rtnexthop``, each with its attributes behind it."""
+        while data:
+            length, _, more, index = _NEXT_HOP.unpack_from(data)
+            link = self._own.get(index)
+            gateway = address(attributes(data[:length], _NEXT_HOP.size).get(_RTA_GATEWAY))
+            yield NextHop(link.name if link is not None else "", gateway, more + 1)
+            data = data[-(-length // 4) * 4 :]
 
     def _neighbours(self) -> Iterator[Neighbour]:
         for data in self._held.route.dump(messages.list_neighbours()):
-            message = decode(ndmsg, data)
-            name = self._names.get(message["ifindex"])
-            if name is not None and message["state"] & messages.PERMANENT:
-                yield Neighbour(name, IPv4Address(message.get_attr("NDA_DST")), message.get_attr("NDA_LLADDR"))
+            _, index, state, _, _ = _NEIGHBOUR.unpack_from(data)
+            name = self._names.get(index)
+            if name is not None and state & messages.PERMANENT:
+                found = attributes(data, _NEIGHBOUR.size)
+                yield Neighbour(name, IPv4Address(found[_NDA_DST]), mac(found[_NDA_LLADDR]))
 
     def _fdb(self) -> Iterator[FdbEntry]:
         if all(link.kind != "vxlan" for link in self._own.values()):
             return
         for data in self._held.route.dump(messages.list_fdb()):
-            message = decode(ndmsg, data)
-            name = self._names.get(message["ifindex"])
-            vtep = message.get_attr("NDA_DST")
-            permanent = message["state"] & messages.PERMANENT and message["flags"] & messages.SELF
-            if name is not None and vtep is not None and permanent:
-                yield FdbEntry(name, message.get_attr("NDA_LLADDR"), IPv4Address(vtep))
+            _, index, state, flags, _ = _NEIGHBOUR.unpack_from(data)
+            name = self._names.get(index)
+            if name is None or not (state & messages.PERMANENT and flags & messages.SELF):
+                continue
+            found = attributes(data, _NEIGHBOUR.size)
+            if len(found.get(_NDA_DST, b"")) == len(_NO_ADDRESS):
+                yield FdbEntry(name, mac(found[_NDA_LLADDR]), IPv4Address(found[_NDA_DST]))
 
     def _sysctls(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        if not wanted:
+            return {}
         with self._held.namespace.entered():
             found = sysctl.read(wanted)
         return found | {name: value for name, value in wanted.items() if name not in found and sysctl.is_moot(name)}
@@ -208,3 +226,7 @@ class _Reader:
             for setting, value in zip(_INET_SETTINGS, _NUMBERS.unpack_from(link.inet), strict=True)
             if setting
         }
+
+
+def _vxlan_flags(settings: Mapping[int, bytes]) -> dict[str, bool]:
+    return {flag: bool(number(settings.get(kind))) for flag, kind in _VXLAN_FLAGS.items()}

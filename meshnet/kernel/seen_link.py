@@ -5,24 +5,21 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from meshnet.kernel.lean_pyroute2 import ifinfmsg
+from meshnet.kernel.attributes import attributes, mac, number, text
 from meshnet.kernel.link_messages import IFF_UP, list_links
-from meshnet.kernel.netlink import NetlinkSocket, decode, unnumbered
+from meshnet.kernel.netlink import NetlinkSocket
 
+_HEADER = struct.Struct("=16xBxHiII")
 _LOOPBACK_DEVICE = 772
-_HEADERS = 16 + 16
-_ATTRIBUTE = struct.Struct("=HH")
-_KIND = 0x3FFF
-_IFLA_AF_SPEC = 26
-_IFLA_INET_CONF = 1
+_ADDRESS, _NAME, _MTU, _LINK, _MASTER, _LINKINFO, _AF_SPEC, _LINK_NETNSID = 1, 3, 4, 5, 10, 18, 26, 37
+_INFO_KIND, _INFO_DATA = 1, 2
+_INET_CONF = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SeenLink:
-    """One interface. ``settings`` are those of a VXLAN device, undecoded.
+    """One interface. ``settings`` are the attributes that its kind has (``IFLA_INFO_DATA``).
 
     ``other`` is the index of a veth's other end. ``elsewhere`` is the number that the namespace has here in which that
     end is, or a VXLAN device's socket; None says that it is this namespace itself. ``inet`` is IPv4's settings of it
@@ -32,7 +29,7 @@ class SeenLink:
     index: int
     name: str
     kind: str
-    settings: Any
+    settings: bytes
     mac: str | None
     mtu: int
     master: int
@@ -44,37 +41,25 @@ class SeenLink:
 
 def list_seen(netlink: NetlinkSocket) -> dict[int, SeenLink]:
     """All of the socket's namespace, by index. Raises ``OSError``."""
-    return {seen.index: seen for seen in map(_seen, map(unnumbered, netlink.dump(list_links())))}
+    return {seen.index: seen for seen in map(_seen, netlink.dump(list_links()))}
 
 
-@lru_cache(maxsize=2048)
 def _seen(data: bytes) -> SeenLink:
-    message = decode(ifinfmsg, data)
-    information = message.get_attr("IFLA_LINKINFO")
-    kind = information.get_attr("IFLA_INFO_KIND") if information is not None else None
-    if kind is None:
-        kind = "loopback" if message["ifi_type"] == _LOOPBACK_DEVICE else "device"
+    _, device, index, flags, _ = _HEADER.unpack_from(data)
+    found = attributes(data, _HEADER.size)
+    information = attributes(found.get(_LINKINFO, b""))
+    families = attributes(found.get(_AF_SPEC, b""))
+    elsewhere = found.get(_LINK_NETNSID)
     return SeenLink(
-        index=message["index"],
-        name=message.get_attr("IFLA_IFNAME"),
-        kind=kind,
-        settings=information.get_attr("IFLA_INFO_DATA") if kind == "vxlan" else None,
-        mac=message.get_attr("IFLA_ADDRESS"),
-        mtu=message.get_attr("IFLA_MTU"),
-        master=message.get_attr("IFLA_MASTER") or 0,
-        up=bool(message["flags"] & IFF_UP),
-        other=message.get_attr("IFLA_LINK") or 0,
-        elsewhere=message.get_attr("IFLA_LINK_NETNSID"),
-        inet=_nested(_nested(_nested(data[_HEADERS:], _IFLA_AF_SPEC), socket.AF_INET), _IFLA_INET_CONF),
+        index=index,
+        name=text(found.get(_NAME)),
+        kind=text(information.get(_INFO_KIND)) or ("loopback" if device == _LOOPBACK_DEVICE else "device"),
+        settings=information.get(_INFO_DATA, b""),
+        mac=mac(found[_ADDRESS]) if _ADDRESS in found else None,
+        mtu=number(found.get(_MTU)),
+        master=number(found.get(_MASTER)),
+        up=bool(flags & IFF_UP),
+        other=number(found.get(_LINK)),
+        elsewhere=None if elsewhere is None else number(elsewhere),
+        inet=attributes(families.get(socket.AF_INET, b"")).get(_INET_CONF, b""),
     )
-
-
-def _nested(attributes: bytes, kind: int) -> bytes:
-    """What the first attribute of that kind holds; empty if there is none."""
-    at = 0
-    while at + _ATTRIBUTE.size <= len(attributes):
-        length, found = _ATTRIBUTE.unpack_from(attributes, at)
-        if found & _KIND == kind:
-            return attributes[at + _ATTRIBUTE.size : at + length]
-        at += max(_ATTRIBUTE.size, -(-length // 4) * 4)
-    return b""

@@ -20,12 +20,13 @@ from meshnet.lab.net.net import LabNet
 from meshnet.lab.on_paper import paper_world
 from meshnet.labfolder import Overrides, load_lab
 from meshnet.netstate import NamespaceRef, NetState
+from meshnet.netstate.namespace import SWITCHES
 from meshnet.predict.world import World
 from tests.kernel.nodes import HAS_IPVS
 from tests.lab.labs import running
 from tests.lab.walled import walled
 from topo import topos
-from topo.underlay import SWITCHES, underlay
+from topo.underlay import underlay
 
 pytestmark = pytest.mark.lab
 
