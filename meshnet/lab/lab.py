@@ -104,11 +104,12 @@ class Lab:
         hosts = {NamespaceRef(host.name): host.interior.namespace for host in self.net.hosts}
         return {SWITCHES: self.net.namespace, **hosts, **self._kernel.namespaces}
 
-    async def change(self, command: Command) -> None:
+    async def change(self, *commands: Command) -> None:
         """Ask something of the swarm, and follow until every task is where it is to be, or stays where it can't be
-        helped. Raises ``AllocationError`` or ``InputError`` with everything as it was, and ``LabError`` when it takes
-        too long."""
-        self.control.submit(command)
+        helped. Raises ``AllocationError`` or ``InputError`` with everything as it was before the command that can't be,
+        and ``LabError`` when it takes too long."""
+        for command in commands:
+            self.control.submit(command)
         await self._settled()
 
     async def restore(self, then: ClusterState) -> None:

@@ -24,10 +24,10 @@ class Parting:
 @dataclass(frozen=True, slots=True)
 class Trace:
     """``observed`` is None where nothing was sent: then ``predicted`` has a journey for each real server that IPVS may
-    pick; else that one which comes closest, and ``parting`` says where the two part, None if nowhere. Nothing is
-    predicted where predict wasn't taught something, which ``notes`` then says. ``lost`` counts frames and rule hits
-    that were seen but not kept, by namespace: with any, the journey may have gaps. ``names`` are what people call the
-    namespaces of tasks and containers."""
+    pick; else that one which comes closest, and ``parting`` says where the two part, None if nowhere. No answer, or
+    nothing at all, is predicted where predict wasn't taught something, which ``notes`` then says. ``lost`` counts
+    frames and rule hits that were seen but not kept, by namespace: with any, the journey may have gaps. ``names`` are
+    what people call the namespaces of tasks and containers."""
 
     lab: str
     probe: Probe

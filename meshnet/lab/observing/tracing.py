@@ -45,10 +45,14 @@ def naming_of(lab: Lab) -> Naming:
 
 
 def _predicted(world: World, probe: Probe) -> tuple[tuple[Journey, ...], tuple[str, ...]]:
-    try:
-        return tuple(each.journey for each in predict(world, probe, reply=True)), ()
-    except NotTaughtError as error:
-        return (), (str(error),)
+    """All ways there and back, or the ways there alone, and what predict wasn't taught."""
+    notes: dict[str, None] = {}
+    for reply in (True, False):
+        try:
+            return tuple(each.journey for each in predict(world, probe, reply=reply)), tuple(notes)
+        except NotTaughtError as error:
+            notes[str(error)] = None
+    return (), tuple(notes)
 
 
 def _side_by_side(blank: Trace, observation: Observation) -> Trace:

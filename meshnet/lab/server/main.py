@@ -186,9 +186,9 @@ class Server:
         channel.result(lab.status())
 
     async def _op_change(self, channel: Channel) -> None:
-        """``{"asked": a command as JSON}``: ask something of the swarm; answers when the mesh has followed."""
+        """``{"asked": [commands as JSON]}``: ask something of the swarm; answers when the mesh has followed all."""
         lab = self._require_lab()
-        await lab.change(command_from_json(channel.request["asked"]))
+        await lab.change(*map(command_from_json, channel.request["asked"]))
         channel.result(lab.status())
 
     async def _op_drift(self, channel: Channel) -> None:
