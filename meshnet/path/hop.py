@@ -57,6 +57,8 @@ class Why(StrEnum):
     NO_FDB_ENTRY = "no-fdb-entry"
     WRONG_VTEP = "wrong-vtep"
     """The VTEP an FDB entry names isn't there, or has no device of that VNI and port."""
+    NO_ADDRESS = "no-address"
+    """An address that an interface should have, or shouldn't."""
     LINK_DOWN = "link-down"
     FORWARDING_OFF = "forwarding-off"
     RP_FILTER = "rp-filter"

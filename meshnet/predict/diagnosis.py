@@ -1,64 +1,43 @@
 """Finds out what stands in the way of flows: on paper, by putting right one thing after another.
 
 Where a packet ends says little of why: a rule that is missing on a node lets it die in the sandbox behind. So each
-difference between what namespaces hold and what they should is put right alone; the one with which the flow works again
-is the cause. Where none is, or nobody knows what should be there, the place where the packet ends has to do.
+difference between what namespaces hold and what they should is put right alone; those with which the flow works again
+are the cause. Where it takes several, as few are looked for as will do. Where none is of use, or nobody knows what
+should be there, the place where the packet ends has to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from meshnet.errors import NotTaughtError
-from meshnet.netstate import NamespaceRef, NetState, Veth
-from meshnet.netstate.change import Plan
-from meshnet.netstate.diff import diff
+from meshnet.netstate import NamespaceRef
 from meshnet.path import Cause, Hop, Journey, Probe, Verdict, Why
+from meshnet.predict.differences import Difference, States, differences, put_right
 from meshnet.predict.flows import Flow
 from meshnet.predict.prediction import predict
 from meshnet.predict.world import World
 
-States = Mapping[NamespaceRef, NetState]
+__all__ = ["Diagnosis", "Finding", "States", "diagnose", "end_of", "works"]
 
+_REPAIR = "meshnet repair"
 _UNKNOWN = Cause(Why.UNKNOWN)
-_FORWARDING = "net.ipv4.ip_forward"
-_WRONG = {
-    "rules": Why.RULE,
-    "ipvs": Why.NO_SERVER,
-    "routes": Why.NO_ROUTE,
-    "neighbours": Why.NO_NEIGHBOUR,
-    "fdb": Why.NO_FDB_ENTRY,
-    "links": Why.LINK_DOWN,
-    "sysctls": Why.SETTING,
-}
-"""What it is called if a namespace holds other things than it should, where the packet ends elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """One kind of things put right in one namespace: a ``field`` of its NetState. ``states`` is what it then holds, and
-    of a veth that is gone, what the namespace of its other end does; ``changes`` is what that takes, a line each as
-    ``netstate.diff`` has them."""
-
-    at: NamespaceRef
-    field: str
-    states: States
-    changes: tuple[str, ...]
+_OF_LINKS = ("links", "addresses", "routes", "neighbours", "fdb")
+"""What goes with an interface that goes, or that goes down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """``at`` is where to look, ``cause`` what is wrong; ``affects`` names the flows it stops, of which ``probe`` tries
-    one and ``journey`` shows it. ``changes`` would put it right, where it is known what should be there."""
+    one and ``journey`` shows it."""
 
     at: NamespaceRef
     cause: Cause
     affects: tuple[str, ...]
     probe: Probe
     journey: Journey
-    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,128 +50,143 @@ class Diagnosis:
     untaught: tuple[str, ...] = ()
 
 
-def diagnose(world: World, wanted: States, flows: Iterable[Flow]) -> Diagnosis:
+def diagnose(world: World, wanted: States, flows: Iterable[Flow], ground: States | None = None) -> Diagnosis:
     """Judge every flow, by each real server that it may come to. ``wanted`` is what namespaces should hold, as far as
-    somebody says so."""
-    repairs = tuple(_repairs(world, wanted))
+    somebody says so, and what a repair puts there again; ``ground`` what is under it, which no repair touches."""
+    repairable = (_repairable(difference) for difference in differences(world.states, wanted))
+    paper = _Paper(world, (*repairable, *differences(world.states, ground or {})))
     found: dict[object, Finding] = {}
     working: list[Flow] = []
     untaught: list[str] = []
     for flow in flows:
         try:
-            failing = _failing(world, flow)
-            if not failing:
-                working.append(flow)
-            for finding in _explained(world, repairs, flow, failing):
-                key = finding.at, finding.changes or finding.cause
-                known = found.get(key)
-                found[key] = replace(known, affects=_joined(known, finding)) if known else finding
+            findings = list(_findings(paper, flow))
         except NotTaughtError as error:
             untaught.append(f"{flow.name}: {error}")
+            continue
+        if not findings:
+            working.append(flow)
+        for finding in findings:
+            known = found.get((finding.at, finding.cause), finding)
+            affects = tuple(dict.fromkeys((*known.affects, *finding.affects)))
+            found[finding.at, finding.cause] = replace(known, affects=affects)
     return Diagnosis(tuple(found.values()), tuple(working), tuple(untaught))
 
 
-def works(journey: Journey) -> bool:
+def _repairable(difference: Difference) -> Difference:
+    mend = " - or: ".join(filter(None, (difference.cause.mend, _REPAIR)))
+    return replace(difference, cause=replace(difference.cause, mend=mend))
+
+
+def works(flow: Flow, journey: Journey) -> bool:
     """Whether the request came to where it was to go, and the answer back."""
-    answered = journey.reply is None or journey.reply.verdict is Verdict.DELIVERED
-    return journey.request.verdict is Verdict.DELIVERED and answered
+    end = journey.request.end
+    arrived = end is not None and end.verdict is Verdict.DELIVERED and end.at in flow.ends
+    return arrived and (journey.reply is None or journey.reply.verdict is Verdict.DELIVERED)
 
 
 def end_of(journey: Journey) -> Hop:
     """Where a journey ended: the request's last hop, or if that came there, its answer's."""
     request = journey.request
-    path = journey.reply if request.verdict is Verdict.DELIVERED and journey.reply else request
-    return path.hops[-1]
+    answer = journey.reply if request.verdict is Verdict.DELIVERED else None
+    lost = answer is not None and answer.verdict is not Verdict.DELIVERED
+    return answer.hops[-1] if answer is not None and lost else request.hops[-1]
 
 
-def _failing(world: World, flow: Flow) -> list[Journey]:
-    return [each.journey for each in predict(world, flow.probe, reply=True) if not works(each.journey)]
+Some = frozenset[int]
+"""Some of the differences, by number."""
 
 
-def _explained(world: World, repairs: Sequence[Repair], flow: Flow, failing: Sequence[Journey]) -> Iterator[Finding]:
-    """One finding for each repair that alone makes some of it work; else one for each end there is."""
+class _Paper:
+    """The world as it is, and as it would be with some of its ``differences`` put right."""
+
+    def __init__(self, world: World, there: tuple[Difference, ...]) -> None:
+        self.differences = there
+        self.all: Some = frozenset(range(len(there)))
+        self._worlds: dict[Some, World] = {frozenset(): world}
+        self._known: list[Some] = []
+
+    def failing(self, flow: Flow, mended: Some) -> tuple[float, list[Journey]]:
+        """The share of its ways on which a flow fails, and those. Raises ``NotTaughtError``."""
+        if mended not in self._worlds:
+            world = self._worlds[frozenset()]
+            self._worlds[mended] = replace(world, states=put_right(world.states, (self.differences[n] for n in mended)))
+        journeys = [each.journey for each in predict(self._worlds[mended], flow.probe, reply=True)]
+        failing = [journey for journey in journeys if not works(flow, journey)]
+        return len(failing) / len(journeys), failing
+
+    def share(self, flow: Flow, mended: Some) -> float:
+        """The share alone; what can't be judged is as bad as what fails."""
+        try:
+            return self.failing(flow, mended)[0]
+        except NotTaughtError:
+            return 1.0
+
+    def culprits(self, flow: Flow) -> Iterator[Some]:
+        """What, put right, lets the flow work as well as it would if all were right: what did so for another if that is
+        enough, else each difference that alone is of use, else as few as will do."""
+        share, best = self.share(flow, frozenset()), self.share(flow, self.all)
+        for known in self._known:
+            if best < share and self.share(flow, known) == best:
+                yield known
+                return
+        alone = [one for one in self._each(self.all) if self.share(flow, one) < share]
+        found = alone or ([self._needed(flow, best)] if best < share else [])
+        self._known.extend(each for each in found if each not in self._known)
+        yield from found
+
+    def _needed(self, flow: Flow, best: float) -> Some:
+        """All differences less those without which it is as good: whole namespaces first."""
+        kept = self.all
+        for _, group in groupby(sorted(self.all), key=lambda number: self.differences[number].at):
+            kept = self._less(flow, kept, frozenset(group), best)
+        for one in self._each(kept):
+            kept = self._less(flow, kept, one, best)
+        return kept
+
+    def _less(self, flow: Flow, kept: Some, some: Some, best: float) -> Some:
+        return kept - some if self.share(flow, kept - some) <= best else kept
+
+    @staticmethod
+    def _each(some: Some) -> list[Some]:
+        return [frozenset({number}) for number in sorted(some)]
+
+
+def _findings(paper: _Paper, flow: Flow) -> Iterator[Finding]:
+    """What is otherwise than it should be and stops the flow; and what would stop it even if all that were right."""
+    _, failing = paper.failing(flow, frozenset())
     if not failing:
         return
-    helping = [repair for repair in repairs if len(_failing(_repaired(world, repair), flow)) < len(failing)]
-    for repair in helping:
-        yield Finding(repair.at, _cause(repair, failing[0]), (flow.name,), flow.probe, failing[0], repair.changes)
-    if not helping:
-        ends = {(end_of(journey).at, end_of(journey).cause or _UNKNOWN): journey for journey in failing}
-        for (at, cause), journey in ends.items():
-            yield Finding(at, cause, (flow.name,), flow.probe, journey)
+    culprits = list(paper.culprits(flow))
+    for some in culprits:
+        for at, cause in _causes([paper.differences[number] for number in sorted(some)]):
+            yield Finding(at, cause, (flow.name,), flow.probe, failing[0])
+    left = paper.failing(flow, paper.all)[1] if culprits else failing
+    ends = {_end(flow, journey): journey for journey in left}
+    for (at, cause), journey in ends.items():
+        yield Finding(at, cause, (flow.name,), flow.probe, journey)
 
 
-def _cause(repair: Repair, journey: Journey) -> Cause:
+def _causes(culprits: Sequence[Difference]) -> Iterator[tuple[NamespaceRef, Cause]]:
+    """With an interface goes what was on it, and that's one thing; so are the rules of a namespace."""
+    links = {(each.at, each.link) for each in culprits if each.kind == "links"}
+
+    def thing(each: Difference) -> tuple[str, str]:
+        of_link = each.kind in _OF_LINKS and (each.at, each.link) in links
+        return str(each.at), each.link if of_link else each.kind
+
+    for _, group in groupby(sorted(culprits, key=thing), key=thing):
+        first, *others = sorted(group, key=lambda each: each.kind != "links")
+        yield first.at, first.cause if first.kind == "links" else _joined([first.cause, *(it.cause for it in others)])
+
+
+def _joined(causes: Sequence[Cause]) -> Cause:
+    texts = "; ".join(cause.text for cause in causes)
+    return Cause(causes[0].why, texts, causes[0].mend if len(causes) == 1 else _REPAIR)
+
+
+def _end(flow: Flow, journey: Journey) -> tuple[NamespaceRef, Cause]:
     end = end_of(journey)
-    ends_there = end.at == repair.at and end.cause is not None
-    why = end.cause.why if ends_there and end.cause else _WRONG.get(repair.field, Why.UNKNOWN)
-    return Cause(why, f"not as it should be: {'; '.join(repair.changes)}", "meshnet repair")
-
-
-def _joined(known: Finding, finding: Finding) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*known.affects, *finding.affects)))
-
-
-def _repaired(world: World, repair: Repair) -> World:
-    return replace(world, states={**world.states, **repair.states})
-
-
-def _repairs(world: World, wanted: States) -> Iterator[Repair]:
-    """All that can be put right alone: of each namespace, its links, addresses, routes, rules, ..."""
-    for ref, want in wanted.items():
-        have = world.states.get(ref)
-        if have is None:
-            continue
-        for field in fields(NetState):
-            mended = {ref: replace(have, **{field.name: _mended(field.name, have, want)})}
-            if field.name == "links":
-                mended |= _other_ends(world, ref, wanted)
-            changes = tuple(str(change) for change in _changes(world, mended) if change.namespace == ref)
-            if changes:
-                yield Repair(ref, field.name, mended, changes)
-
-
-def _changes(world: World, mended: States) -> Plan:
-    """Of all namespaces, since a link has its other end in another; nothing at all where nothing differs."""
-    if all(world.states[ref] == state for ref, state in mended.items()):
-        return Plan(())
-    return diff({**world.states, **mended}, world.states)
-
-
-def _other_ends(world: World, ref: NamespaceRef, wanted: States) -> dict[NamespaceRef, NetState]:
-    """With a veth that is gone, its other end went as well."""
-    ends: dict[NamespaceRef, NetState] = {}
-    gone = [link.kind for name, link in wanted[ref].links.items() if name not in world.states[ref].links]
-    for kind in gone:
-        if not isinstance(kind, Veth) or kind.peer is None or kind.peer_namespace is None:
-            continue
-        there = ends.get(kind.peer_namespace) or world.states[kind.peer_namespace]
-        end = wanted[kind.peer_namespace].links[kind.peer]
-        ends[kind.peer_namespace] = replace(there, links={**there.links, kind.peer: end})
-    return ends
-
-
-def _mended(field: str, have: NetState, want: NetState) -> Any:
-    """What is wanted in place of what is there; what is somebody else's (``foreign``) stays."""
-    there, wished, foreign = getattr(have, field), getattr(want, field), want.foreign
-    match field:
-        case "links":
-            return {**{name: link for name, link in there.items() if name in foreign}, **wished}
-        case "sysctls":
-            return {**_less_overruled(there, wished), **wished}
-        case "rules":
-            return wished.normalised()
-        case "addresses":
-            return (*(each for each in there if each.link in foreign), *wished)
-        case "routes" | "neighbours" | "fdb":
-            return frozenset(each for each in there if each.link in foreign) | wished
-        case "foreign":
-            return there
-    return wished
-
-
-def _less_overruled(there: Mapping[str, str], wished: Mapping[str, str]) -> dict[str, str]:
-    """Setting ``ip_forward`` sets it for every interface."""
-    if wished.get(_FORWARDING, there.get(_FORWARDING)) == there.get(_FORWARDING):
-        return dict(there)
-    return {name: value for name, value in there.items() if not name.endswith(".forwarding")}
+    if end.verdict is Verdict.DELIVERED:
+        return end.at, Cause(Why.SOCKET, f"a socket of {end.at} takes what {flow.name} is to bring elsewhere")
+    return end.at, end.cause or _UNKNOWN

@@ -7,26 +7,26 @@ should work are then tried for real, since a wire that loses packets shows in no
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
-from meshnet.kernel.namespaces import NetNamespace
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
 from meshnet.lab.observing.flows import flows_of
+from meshnet.lab.observing.ground import ground
+from meshnet.lab.observing.losing import lost, passes
 from meshnet.lab.observing.tracing import naming_of, traced
-from meshnet.netstate import NamespaceRef
-from meshnet.path import Cause, Source, Why, trace_json
+from meshnet.lab.observing.trying import failing
+from meshnet.path import Source, trace_json
 from meshnet.path.trace import Trace
-from meshnet.predict.diagnosis import Finding, diagnose, end_of, works
+from meshnet.predict.diagnosis import Diagnosis, Finding, diagnose, end_of, works
 from meshnet.predict.flows import Flow
-from meshnet.trace.probing import sending
-from meshnet.trace.tracer import PATIENCE
+from meshnet.predict.world import World
+from topo.underlay import underlay
 
 SCHEMA = "meshnet-explain/1"
 
-_TRIES = 3
-"""How often a flow is tried: a service's tasks take turns."""
+_TRACES = 3
+"""How often a flow that failed is traced until it fails again: the next time it may come to another real server."""
 
 
 async def explain(lab: Lab) -> Json:
@@ -34,10 +34,9 @@ async def explain(lab: Lab) -> Json:
     async with lab.observing:
         world = await lab.world()
         flows = list(flows_of(naming_of(lab), world))
-        diagnosis = await asyncio.to_thread(diagnose, world, lab.wanted(), flows)
-        failing = await asyncio.to_thread(_failing, lab.namespaces, diagnosis.working)
-        seen = [await _seen(lab, flow) for flow in failing]
-    findings = [*diagnosis.findings, *(finding for finding in seen if finding is not None)]
+        diagnosis = await asyncio.to_thread(_diagnosis, lab, world, flows)
+        silent = await asyncio.to_thread(failing, lab.namespaces, diagnosis.working)
+        findings = [*diagnosis.findings, *await _seen(lab, world, silent)]
     return {
         "schema": SCHEMA,
         "healthy": not findings,
@@ -48,28 +47,40 @@ async def explain(lab: Lab) -> Json:
     }
 
 
-def _failing(namespaces: Mapping[NamespaceRef, NetNamespace], flows: Iterable[Flow]) -> list[Flow]:
-    """Those of which some try has no answer."""
-    return [flow for flow in flows if not all(_answers(namespaces, flow) for _ in range(_TRIES))]
+def _diagnosis(lab: Lab, world: World, flows: Sequence[Flow]) -> Diagnosis:
+    mesh = lab.wanted()
+    return diagnose(world, mesh, flows, ground(world.states, underlay(lab.net.topo), mesh))
 
 
-def _answers(namespaces: Mapping[NamespaceRef, NetNamespace], flow: Flow) -> bool:
-    with sending(flow.probe, namespaces[flow.probe.origin]) as probing:
-        return probing.wait(time.monotonic() + PATIENCE)
+async def _seen(lab: Lab, world: World, silent: Sequence[Flow]) -> list[Finding]:
+    """Where flows fail that nothing seems to stand in the way of: one is traced, and what should pass the place where
+    it was lost is taken to be lost there as well."""
+    findings: list[Finding] = []
+    left = list(silent)
+    while left:
+        flow, *left = left
+        trace = await _traced(lab, flow)
+        if trace is None or trace.observed is None:
+            continue
+        at, place, cause = lost(trace)
+        along = [other for other in left if place is not None and passes(world, other.probe, place)]
+        left = [other for other in left if other not in along]
+        affects = (flow.name, *(other.name for other in along))
+        findings.append(Finding(at, cause, affects, flow.probe, trace.observed))
+    return findings
 
 
-async def _seen(lab: Lab, flow: Flow) -> Finding | None:
-    """Where a flow fails that nothing seems to stand in the way of; None if it works this time."""
-    trace = await traced(lab, flow.probe)
-    if trace.observed is None or works(trace.observed):
-        return None
-    last = end_of(trace.observed)
-    lost = f"nothing that the namespaces hold stops it, but it was not seen after {last.interface or last.stage.value}"
-    cause = last.cause or Cause(Why.UNKNOWN, lost)
-    return Finding(last.at, cause, (flow.name,), flow.probe, trace.observed)
+async def _traced(lab: Lab, flow: Flow) -> Trace | None:
+    """None if it works now."""
+    for _ in range(_TRACES):
+        trace = await traced(lab, flow.probe)
+        if trace.observed is None or not works(flow, trace.observed):
+            return trace
+    return None
 
 
 def _plain(lab: Lab, finding: Finding) -> Json:
+    end = end_of(finding.journey)
     return {
         "node": finding.at.node,
         "namespace": finding.at.file,
@@ -77,8 +88,7 @@ def _plain(lab: Lab, finding: Finding) -> Json:
         "text": finding.cause.text,
         "mend": finding.cause.mend,
         "affects": list(finding.affects),
-        "changes": list(finding.changes),
-        "ends": str(end_of(finding.journey).at),
+        "ends": {"node": end.at.node, "namespace": end.at.file, "text": end.cause.text if end.cause else ""},
         "trace": trace_json.dump(_trace(lab, finding)),
     }
 

@@ -1,0 +1,45 @@
+"""Tries flows for real: many at once, since each that fails takes as long as one waits for its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import count
+
+from meshnet.kernel.namespaces import NetNamespace
+from meshnet.netstate import NamespaceRef
+from meshnet.predict.flows import Flow
+from meshnet.trace.probing import Probing, sending
+from meshnet.trace.tracer import PATIENCE
+
+_TRIES = 3
+"""How often a flow is tried: a service's tasks take turns."""
+
+_SOURCE_PORTS = range(48000, 60000)
+"""Every try has its own: IPVS may remember by it which real server the last one went to."""
+
+
+def failing(namespaces: Mapping[NamespaceRef, NetNamespace], flows: Sequence[Flow]) -> list[Flow]:
+    """Those of which some try has no answer."""
+    ports = _source_ports()
+    silent: set[str] = set()
+    for _ in range(_TRIES):
+        silent |= _silent(namespaces, [flow for flow in flows if flow.name not in silent], ports)
+    return [flow for flow in flows if flow.name in silent]
+
+
+def _silent(namespaces: Mapping[NamespaceRef, NetNamespace], flows: Sequence[Flow], ports: Iterator[int]) -> set[str]:
+    with ExitStack() as stack:
+        tries: list[tuple[Flow, Probing]] = []
+        for flow in flows:
+            probe = replace(flow.probe, source_port=next(ports))
+            tries.append((flow, stack.enter_context(sending(probe, namespaces[probe.origin]))))
+        until = time.monotonic() + PATIENCE
+        return {flow.name for flow, probing in tries if not probing.wait(until)}
+
+
+def _source_ports() -> Iterator[int]:
+    start = time.monotonic_ns()
+    return (_SOURCE_PORTS[(start + number) % len(_SOURCE_PORTS)] for number in count())
