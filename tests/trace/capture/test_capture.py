@@ -70,7 +70,7 @@ def test_a_burst_through_many_namespaces_is_seen_whole_and_in_order() -> None:
 
 
 def test_it_starts_in_no_time() -> None:
-    """The best of some: others are at work on this machine as well."""
+    """The best of some: others are at work on this machine as well. What it is elsewhere is for ``meshnet bench``."""
     with ring(NAMESPACES) as namespaces:
         took = []
         for _ in range(10):
