@@ -11,6 +11,7 @@ from meshnet.predict import causes, steps
 from meshnet.predict.atlas import Place
 from meshnet.predict.frames import SLACK
 from meshnet.predict.neighbours import mac_of
+from meshnet.predict.routing import Way
 from meshnet.predict.segment import is_own, port_towards
 from meshnet.predict.sending import next_hop
 from meshnet.predict.steps import Buffer, Receive, Step, Transmit
@@ -35,8 +36,8 @@ def bridge(walk: Walk, step: steps.Bridge) -> Step | None:
 
 
 def _filter(walk: Walk, buffer: Buffer, name: str) -> Step | None:
-    """PREROUTING. DNAT may make the frame one for the bridge itself, or for another station of it
-    (``br_nf_pre_routing_finish``)."""
+    """PREROUTING. DNAT may make the frame one for another station of the bridge, or for the bridge itself, which also
+    gets what can't be routed: IP drops it there (``br_nf_pre_routing_finish``). A martian gets no further."""
     passed = walk.traverse(Hook.PREROUTING, buffer)
     if passed is None:
         return None
@@ -44,14 +45,11 @@ def _filter(walk: Walk, buffer: Buffer, name: str) -> Step | None:
         return steps.Bridge(passed, name, filtered=True)
     place, packet = Place(passed.at, name), passed.packet
     way = walk.way_in(passed.at, packet.source, packet.destination, name)
-    if isinstance(way, Cause):
+    if isinstance(way, Cause) and way.why is not Why.NO_ROUTE:
         return walk.stop(passed, way)
-    if way.link == name:
-        return _to_another_station(
-            walk, passed, place, next_hop(walk, place, way.via or packet.destination, packet.source)
-        )
-    if not way.is_local and not walk.host(passed.at).settings.forwards(name):
-        return walk.stop(passed, causes.forwarding_off(passed.at, name))
+    if isinstance(way, Way) and way.link == name and walk.host(passed.at).settings.forwards(name):
+        mac = next_hop(walk, place, way.via or packet.destination, packet.source)
+        return _to_another_station(walk, passed, place, mac)
     upwards = replace(packet, destination_mac=mac_of(walk.atlas, place))
     return steps.Bridge(replace(passed, packet=upwards), name, filtered=True)
 
