@@ -53,7 +53,9 @@ def cable(here: NetNamespace, name: str, there: NetNamespace, name_there: str) -
 
 
 def bring_up(space: NetNamespace, *names: str) -> None:
-    lines = ["link set lo up", *(f"link set {name} addrgenmode none arp off up" for name in names)]
+    """Without IPv6 addresses, for which the kernel would send: what keeps it from having any has to come first."""
+    silent = [f"link set {name} addrgenmode none" for name in names]
+    lines = ["link set lo up", *silent, *(f"link set {name} arp off up" for name in names)]
     with space.entered():
         subprocess.run(["ip", "-batch", "-"], check=True, input="\n".join(lines), text=True)
 
