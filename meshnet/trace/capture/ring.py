@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -12,6 +15,11 @@ from meshnet.netstate import NamespaceRef
 
 LEFT, RIGHT = "left", "right"
 _KIND = b"\x88\xb5"  # the EtherType that is free for local experiments
+_SIOCGIFFLAGS = 0x8913
+_IFF_RUNNING = 0x40
+_IFREQ = struct.Struct("=16sH22x")
+_PATIENCE = 10.0
+_PAUSE = 0.005
 _BROADCAST = b"\xff" * 6
 
 
@@ -43,6 +51,8 @@ def ring(count: int) -> Iterator[dict[NamespaceRef, NetNamespace]]:
             cable(here, RIGHT, there, LEFT)
         for space in spaces:
             bring_up(space, LEFT, RIGHT)
+        for space in spaces:
+            await_carrier(space, LEFT, RIGHT)
         yield namespaces
 
 
@@ -58,6 +68,22 @@ def bring_up(space: NetNamespace, *names: str) -> None:
     lines = ["link set lo up", *silent, *(f"link set {name} arp off up" for name in names)]
     with space.entered():
         subprocess.run(["ip", "-batch", "-"], check=True, input="\n".join(lines), text=True)
+
+
+def await_carrier(space: NetNamespace, *names: str) -> None:
+    """Until the kernel has noticed that the cables' other ends are up, it throws away what is sent."""
+    deadline = time.monotonic() + _PATIENCE
+    with space.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for name in names:
+            while not _is_running(asking, name):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{name} has had no carrier for {_PATIENCE:.0f} s")
+                time.sleep(_PAUSE)
+
+
+def _is_running(asking: socket.socket, name: str) -> bool:
+    answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, _IFREQ.pack(name.encode(), 0))
+    return bool(_IFREQ.unpack(answer)[1] & _IFF_RUNNING)
 
 
 @contextmanager

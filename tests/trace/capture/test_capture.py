@@ -17,7 +17,7 @@ from meshnet.kernel.namespaces import NetNamespace
 from meshnet.lab.deadlines import ANSWER, scaled
 from meshnet.netstate import NamespaceRef
 from meshnet.trace.capture import Capture, compile_filter
-from meshnet.trace.capture.ring import LEFT, RIGHT, bring_up, cable, number_of, numbered, ring, sender
+from meshnet.trace.capture.ring import LEFT, RIGHT, await_carrier, bring_up, cable, number_of, numbered, ring, sender
 from meshnet.trace.inject import inject
 from meshnet.trace.seen import Direction, Sighting
 
@@ -162,6 +162,7 @@ def test_an_interface_that_comes_during_a_capture_has_its_name() -> None:
     with ring(1) as namespaces, Capture(namespaces) as capture:
         cable(namespaces[node0], "new", namespaces[node0], "other")
         bring_up(namespaces[node0], "new", "other")
+        await_carrier(namespaces[node0], "new", "other")
         assert inject(namespaces[node0], "new", [numbered(1)]) == 1
         ways = [(each.interface, each.direction.out) for each in arrived(capture, 2)]
         assert ways == [("new", True), ("other", False)]
