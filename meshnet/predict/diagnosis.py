@@ -43,11 +43,13 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """``working`` are the flows that nothing stands in the way of; ``untaught`` says of others, in sentences, why they
-    could not be judged."""
+    could not be judged; ``drift`` is all that is otherwise than it should be, a line each, whether or not it stops
+    anything."""
 
     findings: tuple[Finding, ...]
     working: tuple[Flow, ...]
     untaught: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
 
 
 def diagnose(world: World, wanted: States, flows: Iterable[Flow], ground: States | None = None) -> Diagnosis:
@@ -70,7 +72,8 @@ def diagnose(world: World, wanted: States, flows: Iterable[Flow], ground: States
             known = found.get((finding.at, finding.cause), finding)
             affects = tuple(dict.fromkeys((*known.affects, *finding.affects)))
             found[finding.at, finding.cause] = replace(known, affects=affects)
-    return Diagnosis(tuple(found.values()), tuple(working), tuple(untaught))
+    drift = (f"{each.at}: {each.cause.text}" for each in paper.differences)
+    return Diagnosis(tuple(found.values()), tuple(working), tuple(untaught), tuple(drift))
 
 
 def _repairable(difference: Difference) -> Difference:

@@ -43,7 +43,7 @@ async def explain(lab: Lab) -> Json:
         "checked": [flow.name for flow in flows],
         "findings": [_plain(lab, finding) for finding in findings],
         "notes": list(diagnosis.untaught),
-        "drift": await lab.drift(),
+        "drift": list(diagnosis.drift),
     }
 
 

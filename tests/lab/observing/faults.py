@@ -83,7 +83,7 @@ FAULTS = (
         WORKER2,
         INGRESS,
         "bridge fdb replace {mac of whoami.2} dev vxlan0 dst {swarm-manager} self permanent",
-        Why.NO_FDB_ENTRY,
+        Why.WRONG_VTEP,
         "{mac of whoami.2}",
     ),
     Fault(
@@ -91,7 +91,7 @@ FAULTS = (
         WORKER2,
         INGRESS,
         "bridge fdb replace {mac of whoami.2} dev vxlan0 dst 192.168.56.77 self permanent",
-        Why.NO_FDB_ENTRY,
+        Why.WRONG_VTEP,
         "192.168.56.77",
     ),
     Fault(
@@ -114,10 +114,9 @@ FAULTS = (
         "vxlan0 with another VNI",
         WORKER1,
         NODE,
-        "ip -n {my-demo overlay} link del vxlan0;"
-        " ip link add vxlan0 type vxlan id 999 dstport 4789 nolearning proxy l2miss l3miss;"
-        " ip link set vxlan0 netns {my-demo overlay};"
-        " ip -n {my-demo overlay} link set vxlan0 mtu 1450 master br0 up",
+        "o=/var/run/docker/netns/{my-demo overlay}; nsenter --net=$o ip link del vxlan0;"
+        " ip link add vxlan0 type vxlan id 999 dstport 4789 proxy l2miss l3miss;"
+        " ip link set vxlan0 netns $o; nsenter --net=$o ip link set vxlan0 mtu 1450 master br0 up",
         Why.WRONG_VTEP,
         "999",
         at=(WORKER1, DEMO),
@@ -252,7 +251,7 @@ FAULTS = (
         WORKER2,
         BALANCER,
         "ip addr del {vip of whoami}/32 dev eth0",
-        Why.SETTING,
+        Why.NO_ADDRESS,
         "{vip of whoami}",
     ),
     Fault("the sandbox's default route gone", WORKER1, SANDBOX, "ip route del default", Why.NO_ROUTE, "default"),
