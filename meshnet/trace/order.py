@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from meshnet.path import Hook
 from meshnet.trace.event import Event
@@ -46,29 +47,35 @@ def _stretches(events: Sequence[Event]) -> list[_Stretch]:
         return [_Stretch(_LAST, list(hits))]
     stretches: list[_Stretch] = []
     came_in: set[str] = set()
-    leading = _fitting(hits, came_in)
-    for frame in frames:
+    leading = _fitting(hits, came_in, frames[0])
+    for frame, following in zip_longest(frames, frames[1:]):
         assert isinstance(frame.seen, Sighting)
         stretch = _Stretch(frame.seen.time, [*leading, frame])
         leading = []
         if not frame.seen.direction.out:
             came_in.add(frame.seen.interface)
-        stretch.events += _fitting(hits, came_in)
+        stretch.events += _fitting(hits, came_in, following)
         stretches.append(stretch)
     stretches[-1].events += hits
     return stretches
 
 
-def _fitting(hits: deque[Event], came_in: set[str]) -> list[Event]:
-    """Take those off ``hits`` that can have happened by now; coming in by an interface is good for one pass."""
+def _fitting(hits: deque[Event], came_in: set[str], following: Event | None) -> list[Event]:
+    """Take those off ``hits`` that can have happened before the frame that follows. What a bridge passes on meets its
+    last rules just before it leaves by its port: a frame may be seen on the bridge itself before."""
     taken: list[Event] = []
     while hits:
         seen = hits[0].seen
         assert isinstance(seen, Hit)
-        if _awaited(seen) not in (*came_in, ""):
+        if _awaited(seen) not in (*came_in, "") or (following and not _leaves_by(following, seen.physical_out)):
             break
         taken.append(hits.popleft())
     return taken
+
+
+def _leaves_by(frame: Event, port: str) -> bool:
+    """Whether that is a frame on its way out by ``port``; of no port, any is."""
+    return port in ("", frame.seen.interface if isinstance(frame.seen, Sighting) else "")
 
 
 def _awaited(hit: Hit) -> str:

@@ -378,3 +378,23 @@ def test_a_router_that_knows_a_shorter_way_answers_nothing() -> None:
     journey = join(world(), sent("udp", 53, NONCE), events, answered=False)
     assert journey.request.verdict is Verdict.DELIVERED
     assert journey.reply is None
+
+
+def test_a_bridged_frame_that_goes_round_by_the_bridge_meets_forward_after_that() -> None:
+    """As it does after DNAT while the kernel's neighbour entry isn't fresh."""
+    events: list[Sighting | Hit] = [
+        seen(CLIENT, "eth0", "out", 10, TO_NODE),
+        seen(NODE, "veth1", "in", 20, TO_NODE),
+        seen(NODE, "docker_gwbridge", "out", 25, TO_SBOX),
+        seen(NODE, "veth2", "out", 30, TO_SBOX),
+        hit(NODE, "nat", "IN", 1, TO_NODE, hook=Hook.PREROUTING, come="docker_gwbridge", port="veth1"),
+        hit(NODE, "filter", "FORWARD", 1, TO_SBOX, come="docker_gwbridge", port="veth1", port_out="veth2"),
+    ]
+    path = join(world(), sent(), events, answered=False).request
+    assert [brief(hop)[1] for hop in path.hops[2:7]] == [
+        "in veth1",
+        "nat IN 1",
+        "out docker_gwbridge",
+        "filter FORWARD 1",
+        "out veth2",
+    ]
