@@ -118,6 +118,7 @@ class LabProcess:
             self._clear_up()
         else:
             self._end_at_once()
+        self._relay.join(scaled(TAKE_DOWN))
 
     def _end_at_once(self) -> None:
         self._stopped = True

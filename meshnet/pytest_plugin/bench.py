@@ -38,12 +38,12 @@ class Bench:
         process = LabProcess.start(self.choice.kind)
         try:
             process.bring_up(self.spec, self.choice, lambda stage: None)
-            client = process.client()
-            client.call("mark")
+            self._running = _Running(process, process.client())
+            self.call("mark")
         except BaseException:
+            self.stop()
             process.stop()
             raise
-        self._running = _Running(process, client)
 
     def stop(self) -> None:
         running, self._running = self._running, None

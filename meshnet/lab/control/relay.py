@@ -47,9 +47,9 @@ class Relay:
     def start(self) -> None:
         self._thread.start()
 
-    def join(self) -> None:
-        """Wait until the lab's stream has ended."""
-        self._thread.join()
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the lab's stream has ended and everything is closed, or for that many seconds."""
+        self._thread.join(timeout)
 
     def connect(self) -> socket.socket:
         """A client's stream from within this process. ``LabError`` when the lab has ended."""
