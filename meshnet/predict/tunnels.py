@@ -51,10 +51,10 @@ def encapsulate(walk: Walk, buffer: Buffer, link: str, kind: Vxlan) -> Step | No
 
 
 def _vtep(walk: Walk, place: Place, mac: str) -> tuple[IPv4Address | None, Cause]:
-    """What was put there counts before what was learned; where to send what isn't known comes last."""
+    """What was put there, or was learned, of which there is never both; else where to send what isn't known."""
     permanent = walk.host(place.at).vteps(place.link, mac)
     learned = walk.memory.learned.get((place, mac))
-    if not permanent and learned is not None:
+    if learned is not None:
         return learned, Cause(Why.FDB, f"{mac} dev {place.link} dst {learned} self")
     entries, name = (permanent, mac) if permanent else (walk.host(place.at).vteps(place.link, NO_MAC), NO_MAC)
     if len(entries) > 1:

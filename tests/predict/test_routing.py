@@ -63,6 +63,13 @@ def test_a_destination_has_a_way_and_a_source(
     assert (way.kind, way.link, way.via and str(way.via), way.source and str(way.source)) == (kind, link, via, source)
 
 
+def test_a_cable_of_two_addresses_has_no_broadcast() -> None:
+    routes = Routes(NetState(links=LINKS, addresses=(Address("eth0", IPv4Interface("100.64.0.0/31")),)))
+    way = routes.find(ip("100.64.0.1"))
+    assert way is not None
+    assert (way.kind, way.link) == ("unicast", "eth0")
+
+
 def test_without_a_route_there_is_no_way() -> None:
     assert Routes(NetState(links=LINKS, addresses=ADDRESSES)).find(ip("8.8.8.8")) is None
 
