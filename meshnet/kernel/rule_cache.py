@@ -6,7 +6,7 @@ microseconds, tell whether that has been done: the same entries are the same rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
 from meshnet.kernel.iptables import Iptables
 from meshnet.kernel.legacy_tables import LegacyTables
@@ -24,21 +24,27 @@ class RuleCache:
     def __init__(self, iptables: Iptables) -> None:
         self._iptables = iptables
         self._known: dict[_Entries, Ruleset] = {}
+        self._tables: dict[NamespaceRef, tuple[NetNamespace, LegacyTables]] = {}
+
+    def let_go(self, ref: NamespaceRef) -> None:
+        """Close what is open in that namespace, if anything is."""
+        if ref in self._tables:
+            self._tables.pop(ref)[1].close()
 
     def trust(self, namespaces: Mapping[NamespaceRef, NetNamespace], rules: Mapping[NamespaceRef, Ruleset]) -> None:
         """Take ``rules`` for what is there without a look: they were just made, and nobody else has been there."""
         if self._iptables.flavour == "legacy":
-            self._known = {_entries(namespaces[ref]): ruleset for ref, ruleset in rules.items()}
+            self._known = {self._entries(ref, namespaces[ref]): ruleset for ref, ruleset in rules.items()}
 
     def rules(self, namespaces: Mapping[NamespaceRef, NetNamespace]) -> dict[NamespaceRef, Ruleset]:
         """As they are now. Raises ``KernelError`` and ``OSError``."""
         if self._iptables.flavour != "legacy":
             return self._listed(namespaces)
-        entries = {ref: _entries(namespace) for ref, namespace in namespaces.items()}
+        entries = {ref: self._entries(ref, namespace) for ref, namespace in namespaces.items()}
         fresh = {ref: namespaces[ref] for ref, there in entries.items() if there not in self._known}
         listed = self._listed(fresh)
         found = {ref: listed[ref] if ref in listed else self._known[there] for ref, there in entries.items()}
-        settled = (ref for ref in found if ref not in fresh or _entries(fresh[ref]) == entries[ref])
+        settled = (ref for ref in found if ref not in fresh or self._entries(ref, fresh[ref]) == entries[ref])
         self._known = {entries[ref]: found[ref] for ref in settled}
         return found
 
@@ -47,14 +53,16 @@ class RuleCache:
         texts = {ref: save.finish() if save is not None else "" for ref, save in saves.items()}
         return {ref: iptables_save.parse(text) for ref, text in texts.items()}
 
+    def _entries(self, ref: NamespaceRef, namespace: NetNamespace) -> _Entries:
+        held = self._tables.get(ref)
+        if held is None or held[0] is not namespace:
+            self.let_go(ref)
+            held = self._tables[ref] = namespace, LegacyTables(namespace)
+        return tuple(_fingerprints(held[1]))
 
-def _entries(namespace: NetNamespace) -> _Entries:
-    with LegacyTables(namespace) as tables:
-        return tuple(_fingerprints(tables, tables.loaded()))
 
-
-def _fingerprints(tables: LegacyTables, names: Iterable[str]) -> Iterable[tuple[str, bytes]]:
-    for name in names:
-        blob = tables.read(name)
-        if blob is not None and not blob.says_nothing:
+def _fingerprints(tables: LegacyTables) -> Iterator[tuple[str, bytes]]:
+    for name in tables.loaded():
+        blob = tables.make(name)
+        if not blob.says_nothing:
             yield name, blob.fingerprint

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from meshnet.kernel.attributes import attributes, mac, number, text
 from meshnet.kernel.link_messages import IFF_UP, list_links
 from meshnet.kernel.netlink import NetlinkSocket
 
-_HEADER = struct.Struct("=16xBxHiII")
+_MESSAGE_HEADER = 16
+_HEADER = struct.Struct("=BxHiII")
 _LOOPBACK_DEVICE = 772
 _ADDRESS, _NAME, _MTU, _LINK, _MASTER, _LINKINFO, _AF_SPEC, _LINK_NETNSID = 1, 3, 4, 5, 10, 18, 26, 37
 _INFO_KIND, _INFO_DATA = 1, 2
@@ -41,9 +43,10 @@ class SeenLink:
 
 def list_seen(netlink: NetlinkSocket) -> dict[int, SeenLink]:
     """All of the socket's namespace, by index. Raises ``OSError``."""
-    return {seen.index: seen for seen in map(_seen, netlink.dump(list_links()))}
+    return {seen.index: seen for seen in (_seen(data[_MESSAGE_HEADER:]) for data in netlink.dump(list_links()))}
 
 
+@lru_cache(maxsize=2048)
 def _seen(data: bytes) -> SeenLink:
     _, device, index, flags, _ = _HEADER.unpack_from(data)
     found = attributes(data, _HEADER.size)

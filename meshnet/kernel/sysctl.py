@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from meshnet.kernel.namespaces import NetNamespace
 
 _ROOT = "/proc/sys/"
 _SWAPPED = str.maketrans("./", "/.")
@@ -39,7 +42,41 @@ def read(names: Iterable[str]) -> dict[str, str]:
         except FileNotFoundError:
             continue
         try:
-            found[name] = " ".join(os.read(fd, _LONGEST).decode().split())
+            found[name] = _value(fd)
         finally:
             os.close(fd)
     return found
+
+
+class Sysctls:
+    """Some of one namespace's, to be read again and again, from any thread, until ``close``. With ``keep`` they stay
+    open, a descriptor each: reading one is one system call then instead of three. Those that there are not at first are
+    not looked for later."""
+
+    def __init__(self, namespace: NetNamespace, names: Iterable[str], *, keep: bool) -> None:
+        """Raises ``OSError``."""
+        self._namespace = namespace
+        self._names = tuple(names)
+        self._open: dict[str, int] = {}
+        self._keep = keep
+        if keep:
+            with namespace.entered():
+                for name in self._names:
+                    with suppress(FileNotFoundError):
+                        self._open[name] = os.open(path(name), os.O_RDONLY | os.O_CLOEXEC)
+
+    def read(self) -> dict[str, str]:
+        """Those that there are, blanks in a row made one. Raises ``OSError``."""
+        if self._keep:
+            return {name: _value(fd) for name, fd in self._open.items()}
+        with self._namespace.entered():
+            return read(self._names)
+
+    def close(self) -> None:
+        for fd in self._open.values():
+            os.close(fd)
+        self._open = {}
+
+
+def _value(fd: int) -> str:
+    return " ".join(os.pread(fd, _LONGEST, 0).decode().split())

@@ -205,6 +205,7 @@ class Lab:
         netns_files.put(self.node(ref.node).interior, ref.file, namespace.fd)
 
     def _unname(self, ref: NamespaceRef) -> None:
+        self._surveyor.let_go(ref)
         netns_files.remove(self.node(ref.node).interior, ref.file)
 
 

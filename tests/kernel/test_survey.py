@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import socket
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from meshnet.kernel.listeners import listeners
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.kernel.rule_cache import RuleCache
 from meshnet.kernel.survey import Surveyor
-from meshnet.netstate import NamespaceRef, Veth
+from meshnet.netstate import NamespaceRef, NextHop, Route, Veth
 from meshnet.predict.world import Listener
 from meshnet.trace.rule_hits import RuleHits
 from tests.kernel.nodes import bare_nodes, run
@@ -31,6 +33,10 @@ class Counted(Iptables):
     def save(self, namespace: NetNamespace) -> Save | None:
         self.listed += 1
         return super().save(namespace)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def pair() -> dict[NamespaceRef, NetNamespace]:
@@ -80,6 +86,54 @@ def test_what_changes_between_two_surveys_is_seen() -> None:
 
 
 @walled
+def test_what_is_as_it_was_is_the_same_object() -> None:
+    namespaces = pair()
+    surveyor = Surveyor(Iptables("legacy"))
+    first = surveyor.survey(namespaces)
+    assert surveyor.survey(namespaces) is first
+    run(namespaces[A], "sysctl -qw net.ipv4.conf.all.rp_filter=2")
+    second = surveyor.survey(namespaces)
+    assert second.states[A].sysctls["net.ipv4.conf.all.rp_filter"] == "2"
+    assert second.states[B] is first.states[B]
+
+
+@walled
+def test_a_route_of_several_next_hops_has_them_all() -> None:
+    namespaces = pair()
+    hops = "nexthop via 10.1.2.1 dev right weight 3 nexthop dev right"
+    run(namespaces[B], f"ip route add 10.8.0.0/16 {hops}; ip route add 10.9.0.0/16 via 10.1.2.1")
+    several = (NextHop("right", IPv4Address("10.1.2.1"), 3), NextHop("right"))
+    assert Surveyor(Iptables("legacy")).survey(namespaces).states[B].routes == {
+        Route(IPv4Network("10.8.0.0/16"), "", kind="multipath", hops=several),
+        Route(IPv4Network("10.9.0.0/16"), "right", IPv4Address("10.1.2.1")),
+    }
+
+
+@walled
+def test_a_survey_leaves_nothing_open_where_it_has_let_go() -> None:
+    namespaces = pair()
+    surveyor = Surveyor(Iptables("legacy"))
+    surveyor.survey({})
+    before = descriptors()
+    for _ in range(3):
+        surveyor.survey(namespaces)
+    assert descriptors() > before
+    surveyor.let_go(A)
+    surveyor.survey({})
+    assert descriptors() == before
+
+
+@walled
+def test_where_descriptors_are_few_sysctls_are_read_all_the_same() -> None:
+    namespaces = pair()
+    whole = Surveyor(Iptables("legacy")).survey(namespaces)
+    few = descriptors() + 40
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, few))
+    assert Surveyor(Iptables("legacy")).survey(namespaces) == whole
+    assert descriptors() < few - 10
+
+
+@walled
 def test_rules_are_listed_again_only_where_they_have_changed() -> None:
     namespaces = pair()
     run(namespaces[A], "iptables-legacy -A INPUT -p tcp -j DROP")
@@ -116,6 +170,8 @@ def test_sockets_that_wait_are_listed_and_others_are_not() -> None:
     with namespace.entered():
         everywhere, here = socket.create_server(("", 80)), socket.create_server(("10.0.0.1", 81))
         both = socket.create_server(("::", 82), family=socket.AF_INET6, dualstack_ipv6=True)
+        mapped = socket.create_server(("::ffff:10.0.0.1", 83), family=socket.AF_INET6, dualstack_ipv6=True)
+        other = socket.create_server(("::", 84), family=socket.AF_INET6)
         datagrams, connected = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
         datagrams.bind(("", 53))
         connected.bind(("", 54))
@@ -125,7 +181,8 @@ def test_sockets_that_wait_are_listed_and_others_are_not() -> None:
         Listener("tcp", 80),
         Listener("tcp", 81, IPv4Address("10.0.0.1")),
         Listener("tcp", 82),
+        Listener("tcp", 83, IPv4Address("10.0.0.1")),
         Listener("udp", 53),
     }
-    for each in (everywhere, here, both, datagrams, connected, asking):
+    for each in (everywhere, here, both, mapped, other, datagrams, connected, asking):
         each.close()

@@ -64,6 +64,7 @@ def built(example: str) -> tuple[World, World]:
     lab = Lab(spec, loop, without=without)
     lab.bring_up(lambda stage: None)
     found = asyncio.run_coroutine_threadsafe(lab.world(), loop).result()
+    assert Surveyor(Iptables(lab.flavour)).survey(lab.namespaces).states == found.states  # which lists every rule
     return found, paper_world(spec, without_ipvs=not HAS_IPVS)
 
 
