@@ -10,7 +10,7 @@ from meshnet.trace.decode import ECHOES
 from meshnet.trace.event import Event
 from meshnet.trace.seen import Sighting
 
-_OPENING = "S"
+_OPENING = {"tcp": "S", "sctp": "init", "icmp": ECHOES[0]}
 _Ends = tuple[object, object, object, object]
 
 
@@ -20,16 +20,16 @@ class Directions:
     back: list[Event] = field(default_factory=list)
 
 
-def directions(events: Iterable[Event]) -> Directions:
-    """Part what goes forth from what comes back, in the order given.
+def directions(events: Iterable[Event], sent: Packet) -> Directions:
+    """Part what goes forth from what comes back, in the order given. ``sent`` is the request as its socket sent it.
 
-    TCP and ICMP say it themselves. Otherwise: whatever goes between two ends between which something has gone the other
-    way before, comes back; wherever a request was translated, its answer is translated as well.
+    TCP, SCTP and ICMP say it themselves. Otherwise: whatever goes between two ends between which something has gone the
+    other way before, comes back; wherever a request was translated, its answer is translated as well.
     """
     kept = list(events)
     frames = sorted((each for each in kept if isinstance(each.seen, Sighting)), key=_time)
     hits = [each for each in kept if not isinstance(each.seen, Sighting)]
-    gone: set[_Ends] = set()
+    gone = {_ends(sent)}
     returning = {id(event) for event in (*frames, *hits) if _comes_back(event.packet.innermost, gone)}
     ways = Directions()
     for event in kept:
@@ -38,14 +38,16 @@ def directions(events: Iterable[Event]) -> Directions:
 
 
 def _comes_back(packet: Packet, gone: set[_Ends]) -> bool:
-    if packet.protocol == "tcp":
-        return packet.kind != _OPENING
-    if packet.protocol == "icmp":
-        return packet.kind != ECHOES[0]
+    if packet.protocol in _OPENING:
+        return packet.kind != _OPENING[packet.protocol]
     if (packet.destination, packet.destination_port, packet.source, packet.source_port) in gone:
         return True
-    gone.add((packet.source, packet.source_port, packet.destination, packet.destination_port))
+    gone.add(_ends(packet))
     return False
+
+
+def _ends(packet: Packet) -> _Ends:
+    return packet.source, packet.source_port, packet.destination, packet.destination_port
 
 
 def _time(event: Event) -> int:

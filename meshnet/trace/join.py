@@ -15,11 +15,10 @@ from meshnet.trace.directions import Directions, directions
 from meshnet.trace.event import Event
 from meshnet.trace.narrate import last_packet, narrate, servers_of
 from meshnet.trace.order import in_order
-from meshnet.trace.recognise import Signature
 from meshnet.trace.seen import Hit, Sighting
 from meshnet.trace.sent import Sent
 
-REFUSALS = ("R", "RA", "port-unreachable", "protocol-unreachable")
+REFUSALS = ("R", "RA", "abort", "port-unreachable", "protocol-unreachable")
 """Answers by which a host says that nobody listens."""
 
 _LOOPBACK = 127
@@ -29,7 +28,7 @@ def join(world: World, sent: Sent, seen: Iterable[Sighting | Hit], *, answered: 
     """The journey of the probe, and of the first packet that answered it. ``seen`` is all that was, each namespace's
     frames and each namespace's hits in the order of their arrival; ``answered`` says whether the socket heard of an
     answer. ``world`` says what rules there are and who listens."""
-    ways = _ways(seen, sent.signature)
+    ways = _ways(seen, sent)
     forth, copies = without_copies(world, in_order(ways.forth))
     back, more = without_copies(world, in_order(ways.back))
     first = Hop(sent.at, Stage.SEND, sent.packet)
@@ -42,9 +41,9 @@ def join(world: World, sent: Sent, seen: Iterable[Sighting | Hit], *, answered: 
     return Journey(request, _path([*answer, *_end_of_reply(world, answer[-1], back, sent, answered)], more))
 
 
-def _ways(seen: Iterable[Sighting | Hit], signature: Signature) -> Directions:
+def _ways(seen: Iterable[Sighting | Hit], sent: Sent) -> Directions:
     events = [event for event in map(_event, seen) if event is not None]
-    return directions([event for event in events if signature.marks(event.packet, event.data)])
+    return directions([event for event in events if sent.signature.marks(event.packet, event.data)], sent.packet)
 
 
 def _event(seen: Sighting | Hit) -> Event | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 
+import pytest
+
 from meshnet.netstate import Address, Bridge, Destination, Link, NamespaceRef, NetState, Ruleset, Veth, VirtualService
 from meshnet.netstate.dialects import iptables_save
 from meshnet.path import Hook, Hop, Journey, Packet, RuleRef, Stage, Verdict
@@ -13,7 +15,7 @@ from meshnet.trace.join import join
 from meshnet.trace.recognise import Signature
 from meshnet.trace.seen import Direction, Hit, Sighting
 from meshnet.trace.sent import Sent
-from tests.trace.packets import RESET, SYN_ACK, hit, icmp, seen, tcp, udp, vxlan
+from tests.trace.packets import ABORT, INIT, INIT_ACK, RESET, SYN_ACK, hit, icmp, sctp, seen, tcp, udp, vxlan
 
 CLIENT, NODE, SBOX, OVERLAY, TASK = "client", "node", "node/ingress_sbox", "node/1-net", "other/task"
 SEQUENCE = 7
@@ -290,6 +292,47 @@ def test_a_datagram_is_known_by_its_nonce_and_its_echo_by_going_the_other_way() 
     assert [hop.stage for hop in journey.request.hops] == [Stage.SEND, Stage.OUT, Stage.IN, Stage.DELIVER]
     assert journey.reply is not None
     assert journey.reply.verdict is Verdict.DELIVERED
+
+
+def test_an_answer_to_a_translated_datagram_of_ones_own_comes_back_though_no_frame_says_so() -> None:
+    """On ``lo`` the answer is seen when its translation is undone already."""
+    masqueraded = udp("192.168.56.11", 40000, "172.18.0.1", 53, NONCE)
+    back = udp("172.18.0.1", 53, "172.18.0.1", 40000, NONCE)
+    events = [
+        seen(NODE, "lo", "out", 10, masqueraded),
+        seen(NODE, "lo", "in", 11, masqueraded),
+        seen(NODE, "lo", "out", 20, back),
+        seen(NODE, "lo", "in", 21, back),
+        hit(NODE, "nat", "OUTPUT", 1, udp("172.18.0.1", 40000, "172.18.0.1", 53, NONCE)),
+    ]
+    own = IPv4Address("172.18.0.1")
+    asked = sent("udp", 53, NONCE)
+    asked = replace(asked, at=NamespaceRef(NODE), packet=replace(asked.packet, source=own, destination=own))
+    journey = join(world(), asked, events, answered=True)
+    assert all(hop.packet.destination_port == 53 for hop in journey.request.hops)
+    assert journey.reply is not None
+    assert [hop.stage for hop in journey.reply.hops] == [Stage.SEND, Stage.OUT, Stage.IN, Stage.DELIVER]
+
+
+@pytest.mark.parametrize(("chunk", "verdict"), [(INIT_ACK, Verdict.DELIVERED), (ABORT, Verdict.REFUSED)])
+def test_an_association_is_opened_or_refused(chunk: int, verdict: Verdict) -> None:
+    tag = NONCE[:4]
+    there = sctp("192.168.56.100", 40000, "10.255.0.7", 7, INIT, initiate=tag)
+    back = sctp("10.255.0.7", 7, "192.168.56.100", 40000, chunk, tag=tag)
+    nobodys = sctp("192.168.56.100", 40000, "10.255.0.7", 7, ABORT, tag=tag, flags=1)
+    events = [
+        seen(CLIENT, "eth0", "out", 10, there),
+        seen(TASK, "eth0", "in", 20, there),
+        seen(TASK, "eth0", "out", 30, back),
+        seen(CLIENT, "eth0", "in", 40, back),
+        seen(CLIENT, "eth0", "out", 50, nobodys),
+    ]
+    journey = join(world(), sent("sctp", 7, tag), events, answered=True)
+    assert journey.request.verdict is verdict
+    assert [hop.stage for hop in journey.request.hops][:3] == [Stage.SEND, Stage.OUT, Stage.IN]
+    assert len(journey.request.hops) == 4
+    assert journey.reply is not None
+    assert len(journey.reply.hops) == 4
 
 
 def test_a_datagram_nobody_answers_was_delivered_if_somebody_listens() -> None:
