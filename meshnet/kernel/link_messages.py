@@ -72,6 +72,16 @@ def set_link(
     return encode(message, SETLINK, 0)
 
 
+def forget_stations(bridge: str) -> bytes:
+    """Have a bridge forget where stations are, but for those it was told: ``ip link set BRIDGE type bridge
+    fdb_flush``."""
+    message = ifinfmsg()
+    data = {"attrs": [("IFLA_BR_FDB_FLUSH", True)]}
+    information = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)]}
+    message["attrs"] = [("IFLA_IFNAME", bridge), ("IFLA_LINKINFO", information)]
+    return encode(message, NEWLINK, 0)
+
+
 def delete_links(names: list[str]) -> list[bytes]:
     """Delete all of them as one.
 

@@ -10,11 +10,12 @@ from meshnet.errors import LabError
 from meshnet.kernel.conntrack import forget_connections
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.kernel.queues import Queue, queues
+from meshnet.kernel.stations import forget_learned
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
 from meshnet.lab.programs.leftovers import end_leftovers
 from meshnet.model import ClusterState
-from meshnet.netstate import NamespaceRef, NetState
+from meshnet.netstate import Bridge, NamespaceRef, NetState
 from meshnet.netstate.ruleset import Ruleset
 
 _OF_INTERFACES = "net.ipv4.conf."
@@ -39,14 +40,15 @@ async def rewind(lab: Lab, then: Mark) -> tuple[Mark, Json]:
     """Put back what has changed since ``then``, and say what that was; the mark to come back to the next time.
 
     Programs that nobody holds any more are ended, the swarm is as it was, task by task, with containers that have ended
-    started again under their ids, and so are namespaces. Connections are forgotten. Raises ``LabError`` for what can't
-    be put back: what somebody did to the topology's own interfaces, or to a host outside the swarm.
+    started again under their ids, and so are namespaces. Connections are forgotten, and so is where bridges have heard
+    of whom: addresses are given anew, and MACs with them. Raises ``LabError`` for what can't be put back: what somebody
+    did to the topology's own interfaces, or to a host outside the swarm.
     """
     ended = await asyncio.to_thread(end_leftovers)
     moved = lab.control.state.version != then.state.version
     if moved:
         await lab.restore(then.state)
-    await asyncio.to_thread(_forget, lab.namespaces)
+    await asyncio.to_thread(_forget, lab.namespaces, lab.wanted())
     now = await mark(lab)
     repaired: list[str] = []
     if now.states != then.states:
@@ -111,6 +113,9 @@ def _shaping(found: frozenset[Queue]) -> frozenset[Queue]:
     return frozenset(queue for queue in found if queue.kind != "noqueue")
 
 
-def _forget(namespaces: Mapping[NamespaceRef, NetNamespace]) -> None:
+def _forget(namespaces: Mapping[NamespaceRef, NetNamespace], wanted: Mapping[NamespaceRef, NetState]) -> None:
     for namespace in namespaces.values():
         forget_connections(namespace)
+    for ref, state in wanted.items():
+        if bridges := [name for name, link in state.links.items() if isinstance(link.kind, Bridge)]:
+            forget_learned(namespaces[ref], bridges)

@@ -16,7 +16,8 @@ class Packet:
     identifier; other ICMP has none, nor has a fragment that is not the first. ``kind`` says more: the flags of TCP as
     tcpdump orders them (``S``, ``SA``, ``R``, ``RA``, ``A``, ``PA``, ``FA``), ICMP's type by iptables' name
     (``echo-request``, ``echo-reply``, ``ttl-exceeded``, ``port-unreachable``, ``host-unreachable``,
-    ``fragmentation-needed``, else ``type/code``), and nothing for the rest. ``length`` is the whole IP packet's, in
+    ``fragmentation-needed``, else ``type/code``), of SCTP its first chunk (``init``, ``init-ack``, ``abort``, else
+    ``chunk/number``), and nothing for the rest. ``length`` is the whole IP packet's, in
     bytes, ``ttl`` in hops, ``mark`` netfilter's. A packet that carries a frame over VXLAN has it in ``inner``, with its
     ``vni``; its own source port is a hash of that frame, so it counts as unknown.
     """

@@ -38,7 +38,7 @@ _TAKERS: Mapping[type, Taker] = {
     steps.Deliver: deliver,
 }
 
-_OPENING = {"tcp": "S", "icmp": "echo-request"}
+_OPENING = {"tcp": "S", "sctp": "init", "icmp": "echo-request"}
 _RESET_LENGTH = 40
 
 

@@ -17,6 +17,7 @@ _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _PORTS = struct.Struct("!HH")
 _TCP = struct.Struct("!HHIIBB")
 _ICMP = struct.Struct("!BBHHH")
+_SCTP = struct.Struct("!HHIIB")
 
 _ETHERTYPE_IPV4 = 0x0800
 _DONT_FRAGMENT = 0x4000
@@ -39,6 +40,7 @@ _ICMP_KINDS = {
     (8, 0): "echo-request",
     (11, 0): "ttl-exceeded",
 }
+_SCTP_KINDS = {1: "init", 2: "init-ack", 6: "abort"}
 ECHOES = ("echo-request", "echo-reply")
 
 
@@ -111,8 +113,9 @@ def _with_transport(packet: Packet, body: bytes) -> Packet:
                 return _carrying(replace(packet, destination_port=destination), body[_UDP_HEADER:])
             return replace(packet, source_port=source, destination_port=destination)
         case "sctp":
-            source, destination = _PORTS.unpack_from(body)
-            return replace(packet, source_port=source, destination_port=destination)
+            source, destination, _, _, chunk = _SCTP.unpack_from(body)
+            kind = _SCTP_KINDS.get(chunk, f"chunk/{chunk}")
+            return replace(packet, source_port=source, destination_port=destination, kind=kind)
         case "icmp":
             number, code, _, identifier, _ = _ICMP.unpack_from(body)
             kind = _ICMP_KINDS.get((number, code), f"{number}/{code}")

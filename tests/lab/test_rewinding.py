@@ -103,6 +103,15 @@ def test_connections_are_forgotten(lab: RunningLab) -> None:
     assert "dport=8000" not in lab.run("swarm-worker1", remembered).text
 
 
+def test_bridges_forget_where_they_have_heard_of_whom(lab: RunningLab) -> None:
+    learned = "cd /var/run/docker/netns && for ns in 1-*; do nsenter --net=$ns bridge fdb show br br0 dynamic; done"
+    for _ in range(2):  # a task answers each
+        lab.answers("client", f"{lab.address('swarm-worker1')}:8000", 1)
+    assert "02:42" in lab.run("swarm-worker1", learned).check().text
+    lab.client.call("rewind")
+    assert "02:42" not in lab.run("swarm-worker1", learned).check().text
+
+
 @pytest.mark.parametrize(
     ("node", "done", "undone"),
     [

@@ -10,6 +10,7 @@ from meshnet.path import Hook
 from meshnet.trace.seen import Direction, Hit, Sighting
 
 SYN, SYN_ACK, RESET = 0x02, 0x12, 0x14
+INIT, INIT_ACK, ABORT = 1, 2, 6
 MACS = "020000000001", "020000000002"
 
 
@@ -38,6 +39,22 @@ def udp(
 ) -> bytes:
     body = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
     return ip(source, destination, 17, body, fragment=fragment)
+
+
+def sctp(
+    source: str,
+    sport: int,
+    destination: str,
+    dport: int,
+    chunk: int,
+    *,
+    tag: bytes = bytes(4),
+    initiate: bytes = b"",
+    flags: int = 0,
+) -> bytes:
+    """With one chunk; ``tag`` is the verification tag, ``initiate`` that of an INIT or of what answers it."""
+    body = struct.pack("!BBH", chunk, flags, 4 + len(initiate)) + initiate
+    return ip(source, destination, 132, struct.pack("!HH4sI", sport, dport, tag, 0) + body)
 
 
 def icmp(source: str, destination: str, number: int, code: int, payload: bytes, *, identifier: int = 0) -> bytes:

@@ -298,7 +298,7 @@ def test_an_answer_to_a_translated_datagram_of_ones_own_comes_back_though_no_fra
     """On ``lo`` the answer is seen when its translation is undone already."""
     masqueraded = udp("192.168.56.11", 40000, "172.18.0.1", 53, NONCE)
     back = udp("172.18.0.1", 53, "172.18.0.1", 40000, NONCE)
-    events = [
+    events: list[Sighting | Hit] = [
         seen(NODE, "lo", "out", 10, masqueraded),
         seen(NODE, "lo", "in", 11, masqueraded),
         seen(NODE, "lo", "out", 20, back),
