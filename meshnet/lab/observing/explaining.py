@@ -7,13 +7,13 @@ should work are then tried for real, since a wire that loses packets shows in no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
 from meshnet.lab.observing.flows import flows_of
 from meshnet.lab.observing.ground import ground
-from meshnet.lab.observing.losing import lost, passes
+from meshnet.lab.observing.losing import Place, Routes, lost
 from meshnet.lab.observing.tracing import naming_of, traced
 from meshnet.lab.observing.trying import failing
 from meshnet.path import Source, trace_json
@@ -36,7 +36,9 @@ async def explain(lab: Lab) -> Json:
         flows = list(flows_of(naming_of(lab), world))
         diagnosis = await asyncio.to_thread(_diagnosis, lab, world, flows)
         silent = await asyncio.to_thread(failing, lab.namespaces, diagnosis.working)
-        findings = [*diagnosis.findings, *await _seen(lab, world, silent)]
+        fine = [flow for flow in diagnosis.working if flow not in silent]
+        routes = await asyncio.to_thread(Routes, world, diagnosis.working if silent else ())
+        findings = [*diagnosis.findings, *await _seen(lab, routes, silent, fine)]
     return {
         "schema": SCHEMA,
         "healthy": not findings,
@@ -52,25 +54,39 @@ def _diagnosis(lab: Lab, world: World, flows: Sequence[Flow]) -> Diagnosis:
     return diagnose(world, mesh, flows, ground(world.states, underlay(lab.net.topo), mesh))
 
 
-async def _seen(lab: Lab, world: World, silent: Sequence[Flow]) -> list[Finding]:
-    """Where flows fail that nothing seems to stand in the way of: one is traced, and what should pass the place where
-    it was lost is taken to be lost there as well."""
+async def _seen(lab: Lab, routes: Routes, silent: Sequence[Flow], fine: Sequence[Flow]) -> list[Finding]:
+    """Where flows fail that nothing seems to stand in the way of. What should pass the place where one of them was lost
+    is taken to be lost there as well."""
     findings: list[Finding] = []
     left = list(silent)
     while left:
-        flow, *left = left
-        trace = await _traced(lab, flow)
-        if trace is None or trace.observed is None:
-            continue
-        at, place, cause = lost(trace)
-        along = [other for other in left if place is not None and passes(world, other.probe, place)]
+        flow, trace = await _telling(lab, left, routes.suspects(left, fine))
+        along = [flow]
+        if trace is not None and trace.observed is not None:
+            at, place, cause = lost(trace)
+            along += [other for other in left if other is not flow and place in routes.may_pass(other)]
+            affects = tuple(other.name for other in along)
+            findings.append(Finding(at, cause, affects, flow.probe, trace.observed))
         left = [other for other in left if other not in along]
-        affects = (flow.name, *(other.name for other in along))
-        findings.append(Finding(at, cause, affects, flow.probe, trace.observed))
     return findings
 
 
-async def _traced(lab: Lab, flow: Flow) -> Trace | None:
+async def _telling(lab: Lab, silent: Sequence[Flow], suspects: Set[Place]) -> tuple[Flow, Trace | None]:
+    """A flow whose packet is lost at one of ``suspects``, if there is one among those that begin where these are; else
+    the first."""
+    nodes = {at.node for at, _, _ in suspects}
+    near = [flow for flow in silent if flow.probe.origin.node in nodes]
+    first: tuple[Flow, Trace | None] | None = None
+    for flow in (near or silent)[:_TRACES]:
+        trace = await _failing_trace(lab, flow)
+        if trace is not None and lost(trace)[1] in suspects:
+            return flow, trace
+        first = first or (flow, trace)
+    assert first is not None
+    return first
+
+
+async def _failing_trace(lab: Lab, flow: Flow) -> Trace | None:
     """None if it works now."""
     for _ in range(_TRACES):
         trace = await traced(lab, flow.probe)

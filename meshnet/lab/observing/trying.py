@@ -17,6 +17,9 @@ from meshnet.trace.tracer import PATIENCE
 _TRIES = 3
 """How often a flow is tried: a service's tasks take turns."""
 
+_LOOK = 0.001
+"""Seconds for a look at a socket whose time is up: its answer may have come while others were waited for."""
+
 _SOURCE_PORTS = range(48000, 60000)
 """Every try has its own: IPVS may remember by it which real server the last one went to."""
 
@@ -37,7 +40,7 @@ def _silent(namespaces: Mapping[NamespaceRef, NetNamespace], flows: Sequence[Flo
             probe = replace(flow.probe, source_port=next(ports))
             tries.append((flow, stack.enter_context(sending(probe, namespaces[probe.origin]))))
         until = time.monotonic() + PATIENCE
-        return {flow.name for flow, probing in tries if not probing.wait(until)}
+        return {flow.name for flow, probing in tries if not probing.wait(max(until, time.monotonic() + _LOOK))}
 
 
 def _source_ports() -> Iterator[int]:

@@ -321,16 +321,6 @@ FAULTS = (
         "{client}",
         undo="sysctl -qw net.ipv4.conf.eth0.rp_filter=0; ip route del {client} dev docker_gwbridge",
     ),
-    Fault(
-        "nobody listens",
-        MANAGER,
-        NODE,
-        "docker service create -d --name deaf -p 8123:9999 jwilder/whoami",
-        Why.NO_LISTENER,
-        "9999",
-        at=(MANAGER, "deaf.1"),
-        undo="docker service rm deaf",
-    ),
 )
 
 
