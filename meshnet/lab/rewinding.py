@@ -16,6 +16,7 @@ from meshnet.lab.lab import Lab
 from meshnet.lab.programs.leftovers import end_leftovers
 from meshnet.model import ClusterState
 from meshnet.netstate import Bridge, NamespaceRef, NetState
+from meshnet.netstate.namespace import SWITCHES
 from meshnet.netstate.ruleset import Ruleset
 
 _OF_INTERFACES = "net.ipv4.conf."
@@ -48,13 +49,14 @@ async def rewind(lab: Lab, then: Mark) -> tuple[Mark, Json]:
     moved = lab.control.state.version != then.state.version
     if moved:
         await lab.restore(then.state)
-    await asyncio.to_thread(_forget, lab.namespaces, lab.wanted())
+    await asyncio.to_thread(_forget, lab.namespaces)
     now = await mark(lab)
     repaired: list[str] = []
     if now.states != then.states:
         repaired = await lab.repair()
         now = await mark(lab)
     _check(lab, then, now)
+    await asyncio.to_thread(_forget_stations, lab.namespaces, now.states)
     now = replace(now, state=replace(then.state, version=now.state.version))
     return now, {"ended": ended, "restored": moved, "repaired": repaired}
 
@@ -113,9 +115,14 @@ def _shaping(found: frozenset[Queue]) -> frozenset[Queue]:
     return frozenset(queue for queue in found if queue.kind != "noqueue")
 
 
-def _forget(namespaces: Mapping[NamespaceRef, NetNamespace], wanted: Mapping[NamespaceRef, NetState]) -> None:
+def _forget(namespaces: Mapping[NamespaceRef, NetNamespace]) -> None:
     for namespace in namespaces.values():
         forget_connections(namespace)
-    for ref, state in wanted.items():
-        if bridges := [name for name, link in state.links.items() if isinstance(link.kind, Bridge)]:
+
+
+def _forget_stations(namespaces: Mapping[NamespaceRef, NetNamespace], states: Mapping[NamespaceRef, NetState]) -> None:
+    """The underlay's stay where they are."""
+    for ref, state in states.items():
+        bridges = [name for name, link in state.links.items() if isinstance(link.kind, Bridge)]
+        if bridges and ref != SWITCHES:
             forget_learned(namespaces[ref], bridges)
