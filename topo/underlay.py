@@ -156,5 +156,5 @@ def _towards(host: str, gateway: IPv4Address, addresses: dict[str, IPv4Interface
     """The interface in whose subnet ``gateway`` is, the smallest if there are several."""
     leading = [(address.network.prefixlen, name) for name, address in addresses.items() if gateway in address.network]
     if not leading:
-        raise InputError(f"{host} has a route by {gateway}, and no interface in a subnet with that address")
+        raise InputError(f"{host} has a route by {gateway}, and no interface in a subnet with it")
     return max(leading)[1]
