@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from meshnet.netstate import Link, Veth, Vxlan
 from meshnet.predict.world import World
 from meshnet.trace.event import Event
-from meshnet.trace.seen import Direction, Sighting
+from meshnet.trace.seen import Direction, Hit, Sighting
 
 
 def without_copies(world: World, events: Sequence[Event]) -> tuple[list[Event], int]:
@@ -21,7 +21,20 @@ def without_copies(world: World, events: Sequence[Event]) -> tuple[list[Event], 
         elif _leads_nowhere(world, event) and number + 1 < len(events):
             dead.add(number)
             copies += 1
-    return [event for number, event in enumerate(events) if number not in dead], copies
+    ports = {(events[number].at, _port(events[number])) for number in dead}
+    kept = [event for number, event in enumerate(events) if number not in dead]
+    return [event for event in kept if (event.at, _port_to_be(event)) not in ports], copies
+
+
+def _port(event: Event) -> str:
+    """The interface that a frame left by; of others none that there is."""
+    seen = event.seen
+    return seen.interface if isinstance(seen, Sighting) and seen.direction.out else "?"
+
+
+def _port_to_be(event: Event) -> str:
+    """The port that a bridge's frame is to leave by, when it meets a rule before that: each copy does by itself."""
+    return event.seen.physical_out if isinstance(event.seen, Hit) else ""
 
 
 def _is_ignored(world: World, event: Event) -> bool:

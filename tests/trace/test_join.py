@@ -441,3 +441,42 @@ def test_a_bridged_frame_that_goes_round_by_the_bridge_meets_forward_after_that(
         "filter FORWARD 1",
         "out veth2",
     ]
+
+
+def test_an_echo_whose_way_back_shows_other_ends_than_the_way_there_is_still_one() -> None:
+    """What a node sends to its own 127.0.0.1 is translated before it is seen, and back before the bridge has it."""
+    asked = udp("127.0.0.1", 40000, "172.19.0.2", 53, NONCE)
+    there = udp("172.19.0.1", 40000, "172.19.0.2", 53, NONCE)
+    back = udp("172.19.0.2", 53, "127.0.0.1", 40000, NONCE)
+    events: list[Sighting | Hit] = [
+        seen(CLIENT, "docker_gwbridge", "out", 10, there),
+        seen(TASK, "eth0", "in", 20, udp("172.19.0.1", 40000, "10.255.0.7", 53, NONCE)),
+        seen(TASK, "eth0", "out", 30, udp("10.255.0.7", 53, "172.19.0.1", 40000, NONCE)),
+        seen(CLIENT, "docker_gwbridge", "in", 40, back),
+        hit(CLIENT, "nat", "POSTROUTING", 1, asked),
+    ]
+    journey = join(world(), sent("udp", 53, NONCE), events, answered=True)
+    assert journey.request.verdict is Verdict.DELIVERED
+    assert journey.reply is not None
+    assert [hop.stage for hop in journey.reply.hops] == [Stage.SEND, Stage.OUT, Stage.IN, Stage.DELIVER]
+
+
+def test_rules_that_flooded_copies_meet_on_their_way_are_left_out_with_them() -> None:
+    """br_netfilter takes each copy through FORWARD, one after another."""
+    third = NamespaceRef("third")
+    flooded = World(
+        {**world().states, third: NetState(links={"eth0": Link("eth0", Veth("veth3", NamespaceRef(NODE)))})}
+    )
+    bridge = "docker_gwbridge"
+    events: list[Sighting | Hit] = [
+        seen(CLIENT, "eth0", "out", 10, TO_NODE),
+        seen(NODE, "veth1", "in", 20, TO_NODE),
+        seen(NODE, "veth3", "out", 25, TO_NODE),
+        seen("third", "eth0", "in", 26, TO_NODE, kind=Direction.OTHER_HOST),
+        seen(NODE, "veth2", "out", 30, TO_NODE),
+        hit(NODE, "filter", "FORWARD", 1, TO_NODE, come=bridge, port="veth1", port_out="veth3"),
+        hit(NODE, "filter", "FORWARD", 1, TO_NODE, come=bridge, port="veth1", port_out="veth2"),
+    ]
+    path = join(flooded, sent(), events, answered=False).request
+    assert [brief(hop)[1] for hop in path.hops[2:5]] == ["in veth1", "filter FORWARD 1", "out veth2"]
+    assert path.copies == 1
