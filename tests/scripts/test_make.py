@@ -12,7 +12,7 @@ from tests.scripts.fake_machine import PROJECT, FakeMachine
 
 def test_make_alone_lists_the_targets(machine: FakeMachine) -> None:
     listed = machine.run("make").stdout
-    for target in ("setup", "lab", "tour", "test", "check", "doctor", "bench", "clean"):
+    for target in ("setup", "lab", "tour", "test", "test-long", "check", "doctor", "bench", "clean"):
         assert re.search(rf"^ +make {target}\t\w", listed, re.MULTILINE)
 
 
@@ -98,6 +98,14 @@ def test_tests_hold_when_every_stage_does_and_one_ran_something(
     answers = f'"-m lab"*) exit {lab} ;; *"-m thorough"*) exit {thorough} ;; *) exit {unit}'
     machine.play("pytest", f"case $* in {answers} ;; esac")
     assert machine.run("scripts/test").returncode == status
+
+
+def test_long_tests_draw_as_many_swarms_as_somebody_says_or_many(machine: FakeMachine) -> None:
+    machine.play("pytest", 'echo "$MESHNET_EXAMPLES of $*"')
+    drawn = r"^(\d+) of .*tests/lab/test_predict_equals_observe.py -k 20.10$"
+    for said, expected in (("", "170"), ("3", "3")):
+        done = machine.run("scripts/test-long", "-k", "20.10", MESHNET_EXAMPLES=said)
+        assert re.findall(drawn, done.stdout, re.MULTILINE) == [expected]
 
 
 @pytest.mark.parametrize(("faces", "others", "status"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 2, 1), (0, 5, 5)])
