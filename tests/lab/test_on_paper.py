@@ -55,9 +55,9 @@ def assert_alike(found: Mapping[NamespaceRef, NetState], paper: Mapping[Namespac
         assert comparable(found[ref], state) == comparable(state, found[ref]), ref
 
 
-def built(example: str) -> tuple[World, World]:
+def built(example: str, topology: str | None = None) -> tuple[World, World]:
     """The lab of ``examples/``: what its namespaces hold, and what they should by paper."""
-    spec = load_lab(Path(example), Overrides())
+    spec = load_lab(Path(example), Overrides(topology=topology))
     without = () if HAS_IPVS else (Feature.IPVS,)
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
@@ -68,11 +68,11 @@ def built(example: str) -> tuple[World, World]:
     return found, paper_world(spec, without_ipvs=not HAS_IPVS)
 
 
-@pytest.mark.parametrize("example", ["article", "three-nodes"])
-def test_a_lab_just_built_holds_what_it_holds_on_paper(example: str) -> None:
+@pytest.mark.parametrize(("example", "topology"), [("article", None), ("three-nodes", None), ("article", "leafspine")])
+def test_a_lab_just_built_holds_what_it_holds_on_paper(example: str, topology: str | None) -> None:
     @walled
     def body() -> None:
-        found, paper = built(example)
+        found, paper = built(example, topology)
         assert_alike(found.states, paper.states)
 
     body()
@@ -99,4 +99,4 @@ def test_so_it_is_where_there_is_ipvs() -> None:
     with running(kernel="uml") as lab:
         done = lab.run("client", command)
     assert done.status == 0, done.text
-    assert re.search(r"\b5 passed", done.text), done.text
+    assert re.search(r"\b6 passed", done.text), done.text

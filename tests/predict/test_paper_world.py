@@ -49,6 +49,11 @@ class TestEveryLab:
         assert all(each.journey.reply and each.journey.reply.hops[-1].at == CLIENT for each in predictions)
 
 
+def test_a_machine_keeps_the_routes_of_the_topology() -> None:
+    routes = world("three-nodes", "leafspine").states[NamespaceRef("swarm-manager")].routes
+    assert [(str(route.destination), str(route.via)) for route in routes] == [("0.0.0.0/0", "192.168.56.1")]
+
+
 def test_without_ipvs_nothing_is_balanced() -> None:
     states = paper_world(load_lab(Path("three-nodes"), Overrides()), without_ipvs=True).states
     assert not any(state.ipvs for state in states.values())
