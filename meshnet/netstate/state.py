@@ -32,7 +32,8 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """One of the ways that a route takes in turn; ``via`` is None for the destination itself, ``weight`` its share."""
+    """One of several that a route spreads its flows over; ``via`` is None for the destination itself, ``weight`` its
+    share."""
 
     link: str
     via: IPv4Address | None = None
