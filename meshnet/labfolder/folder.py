@@ -44,8 +44,13 @@ def _example(name: Path | None) -> Path:
         return there / DEFAULT_EXAMPLE
     if len(name.parts) == 1 and (there / name).is_dir():
         return there / name
-    known = ", ".join(sorted(example.name for example in there.iterdir() if example.is_dir()))
+    known = ", ".join(labs_in(there))
     raise InputError(f"there is no such folder; examples that can be named are {known}", where=str(name))
+
+
+def labs_in(there: Path) -> list[str]:
+    """The names of the folders of labs in a folder, in order."""
+    return sorted(path.name for path in there.iterdir() if (path / LAB_FILE).exists() or (path / STACK_FILE).exists())
 
 
 def _short(path: Path) -> Path:

@@ -11,6 +11,7 @@ import pytest
 import meshnet
 from meshnet.errors import InputError
 from meshnet.labfolder import load_lab
+from meshnet.labfolder.folder import labs_in
 from meshnet.model import ClusterState, Generation, Node, NodeRole, Task
 from meshnet.model.lab import LabSpec, Machine
 from meshnet.orchestrator import ScaleService, deploy, form_lab, settled, step
@@ -156,7 +157,7 @@ def test_every_example_is_in_the_list_of_unknown_ones() -> None:
         load_lab(Path("nowhere"))
 
 
-@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
+@pytest.mark.parametrize("example", labs_in(EXAMPLES))
 def test_example_travels_as_json(example: str) -> None:
     lab = load_lab(EXAMPLES / example)
     assert LabSpec.from_json(lab.to_json()) == lab
