@@ -18,7 +18,7 @@ def without_copies(world: World, events: Sequence[Event]) -> tuple[list[Event], 
         if _is_ignored(world, event):
             dead |= {number, *_sent_as(world, events, number)}
             copies += 1
-        elif _leads_nowhere(world, event) and number + 1 < len(events):
+        elif _leads_nowhere(world, event) and (number + 1 < len(events) or _left_otherwise(world, events, number)):
             dead.add(number)
             copies += 1
     ports = {(events[number].at, _port(events[number])) for number in dead}
@@ -28,8 +28,7 @@ def without_copies(world: World, events: Sequence[Event]) -> tuple[list[Event], 
 
 def _port(event: Event) -> str:
     """The interface that a frame left by; of others none that there is."""
-    seen = event.seen
-    return seen.interface if isinstance(seen, Sighting) and seen.direction.out else "?"
+    return event.seen.interface if isinstance(event.seen, Sighting) and _goes_out(event) else "?"
 
 
 def _port_to_be(event: Event) -> str:
@@ -67,6 +66,23 @@ def _leads_nowhere(world: World, event: Event) -> bool:
     assert isinstance(seen, Sighting)
     known = {entry.mac for entry in world.states[event.at].fdb if entry.link == seen.interface}
     return seen.direction.out and event.packet.destination_mac not in known
+
+
+def _left_otherwise(world: World, events: Sequence[Event], number: int) -> bool:
+    """Whether the frame had left its bridge by another port as well."""
+    flooded = events[number]
+    bridge = _master(world, flooded)
+    return any(_master(world, each) == bridge and each.at == flooded.at for each in events[:number] if _goes_out(each))
+
+
+def _goes_out(event: Event) -> bool:
+    return isinstance(event.seen, Sighting) and event.seen.direction.out
+
+
+def _master(world: World, event: Event) -> str:
+    """The bridge that the interface is a port of; empty for none."""
+    link = _link(world, event)
+    return (link.master or "") if link is not None else ""
 
 
 def _link(world: World, event: Event) -> Link | None:

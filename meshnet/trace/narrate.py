@@ -52,8 +52,9 @@ def _neighbours(events: Sequence[Event], number: int) -> _Neighbours:
 
 
 def _was_balanced(state: NetState, before: Event, event: Event) -> bool:
-    """Whether IPVS had the packet between the two: it alone sends what has come in, or has been sent, out anew; and it
-    gives a real server's answer the address that was asked."""
+    """Whether IPVS had the packet between the two: it alone sends what has come in, or has been sent, out anew; it
+    alone, where no rule did, has a packet for another go on to a real server of this very namespace; and it gives a
+    real server's answer the address that was asked."""
     if event.carried or not state.ipvs:
         return False
     seen = event.seen
@@ -61,8 +62,11 @@ def _was_balanced(state: NetState, before: Event, event: Event) -> bool:
         return before.packet.destination != event.packet.destination
     leaves = seen.hook is Hook.POSTROUTING if isinstance(seen, Hit) else seen.direction.out
     translated = isinstance(before.seen, Hit) and before.seen.hook is Hook.POSTROUTING
-    changed = before.packet.source != event.packet.source
-    return leaves and changed and not translated and before.packet.source in servers_of(state)
+    if not leaves or translated:
+        return False
+    was, now, servers = _left(state, before), event.packet, servers_of(state)
+    to_itself = was.destination != now.destination and now.destination in servers
+    return to_itself or (was.source != now.source and was.source in servers)
 
 
 def servers_of(state: NetState) -> set[IPv4Address]:
@@ -110,10 +114,14 @@ def _hop(event: Event, hit: Hit, rule: RuleRef, packet: Packet, verdict: Verdict
 def last_packet(world: World, events: Sequence[Event]) -> Packet:
     """What the packet was after the last that was seen of it, as a socket would see it: without MACs, with a mark."""
     event = events[-1]
-    packet = event.packet
+    packet = _left(world.states.get(event.at, _NOTHING), event)
+    return replace(packet.unframed, mark=packet.mark or 0)
+
+
+def _left(state: NetState, event: Event) -> Packet:
+    """The packet after an event: of a hit what the rule made of it, going by its words."""
     if isinstance(event.seen, Hit):
-        state = world.states.get(event.at, _NOTHING)
         chain = state.rules.chain(event.seen.table, event.seen.chain)
         if event.seen.number <= len(chain.rules):
-            packet = _after(state, chain.rules[event.seen.number - 1], event, None)
-    return replace(packet.unframed, mark=packet.mark or 0)
+            return _after(state, chain.rules[event.seen.number - 1], event, None)
+    return event.packet

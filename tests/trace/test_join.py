@@ -7,7 +7,18 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from meshnet.netstate import Address, Bridge, Destination, Link, NamespaceRef, NetState, Ruleset, Veth, VirtualService
+from meshnet.netstate import (
+    Address,
+    Bridge,
+    Destination,
+    Link,
+    NamespaceRef,
+    NetState,
+    Ruleset,
+    Veth,
+    VirtualService,
+    Vxlan,
+)
 from meshnet.netstate.dialects import iptables_save
 from meshnet.path import Hook, Hop, Journey, Packet, RuleRef, Stage, Verdict
 from meshnet.predict.world import Listener, World
@@ -234,6 +245,51 @@ def test_frames_that_a_switch_floods_are_counted_and_left_out() -> None:
     ]
 
 
+@pytest.mark.parametrize("time", [12, 40])
+def test_what_is_flooded_to_a_tunnel_that_knows_no_such_station_is_a_copy_whenever_it_is_seen(time: int) -> None:
+    """Even after the packet has arrived, by the port where its station is."""
+    bridge, task = NamespaceRef.parse(OVERLAY), NamespaceRef.parse(TASK)
+    links = (
+        Link("br0", Bridge()),
+        Link("veth0", Veth("eth0", NamespaceRef(CLIENT)), master="br0"),
+        Link("veth1", Veth("eth0", task), master="br0"),
+        Link("vxlan0", Vxlan(4096, 4789, NamespaceRef(NODE)), master="br0"),
+    )
+    flooding = World({**world().states, bridge: NetState(links={link.name: link for link in links})}, {})
+    events = [
+        seen(CLIENT, "eth0", "out", 10, TO_TASK),
+        seen(OVERLAY, "veth0", "in", 11, TO_TASK, kind=Direction.OTHER_HOST),
+        seen(OVERLAY, "veth1", "out", 11, TO_TASK),
+        seen(TASK, "eth0", "in", 20, TO_TASK),
+        seen(OVERLAY, "vxlan0", "out", time, TO_TASK),
+    ]
+    path = join(flooding, sent(), events, answered=False).request
+    assert path.copies == 1
+    assert [brief(hop)[:2] for hop in path.hops[2:5]] == [
+        (OVERLAY, "in veth0"),
+        (OVERLAY, "out veth1"),
+        (TASK, "in eth0"),
+    ]
+
+
+def test_what_a_tunnel_alone_was_given_and_knows_no_station_for_ends_there() -> None:
+    links = (
+        Link("veth0", Veth("eth0", NamespaceRef(CLIENT)), master="br0"),
+        Link("vxlan0", Vxlan(4096, 4789, NamespaceRef(NODE)), master="br0"),
+    )
+    lost = World(
+        {**world().states, NamespaceRef.parse(OVERLAY): NetState(links={each.name: each for each in links})}, {}
+    )
+    events = [
+        seen(CLIENT, "eth0", "out", 10, TO_TASK),
+        seen(OVERLAY, "veth0", "in", 11, TO_TASK, kind=Direction.OTHER_HOST),
+        seen(OVERLAY, "vxlan0", "out", 12, TO_TASK),
+    ]
+    path = join(lost, sent(), events, answered=False).request
+    assert path.copies == 0
+    assert [(str(hop.at), hop.stage) for hop in path.hops[-2:]] == [(OVERLAY, Stage.OUT), (OVERLAY, Stage.STOP)]
+
+
 def test_the_packet_that_carries_it_is_told_between_the_ends_of_the_tunnel() -> None:
     outer = vxlan("192.168.56.11", "192.168.56.12", 4096, TO_TASK)
     events = [
@@ -399,6 +455,42 @@ def test_an_answer_that_the_askers_own_ipvs_turned_back_passes_it_before_the_soc
     assert reply is not None
     assert [hop.stage for hop in reply.hops[-2:]] == [Stage.IPVS, Stage.DELIVER]
     assert reply.hops[-2].packet.source == IPv4Address("192.168.56.11")
+
+
+def test_a_task_that_its_own_ipvs_sends_to_itself_passes_it_before_it_is_translated() -> None:
+    """From 18.03 on to 18.09 every task balances for itself, and a service may ask itself."""
+    rules = """*mangle
+:OUTPUT ACCEPT
+-A OUTPUT -d 10.0.2.5/32 -j MARK --set-xmark 0x101/0xffffffff
+COMMIT
+*nat
+:POSTROUTING ACCEPT
+-A POSTROUTING -m ipvs --ipvs -j SNAT --to-source 10.0.2.7
+COMMIT
+"""
+    own = IPv4Address("10.0.2.7")
+    there = replace(
+        world().states[NamespaceRef.parse(TASK)],
+        rules=iptables_save.parse(rules),
+        ipvs={0x101: VirtualService(0x101, destinations=(Destination(own),))},
+    )
+    marked, chosen, left = (
+        udp(source, 40000, to, 7, NONCE)
+        for source, to in (("10.0.2.5", "10.0.2.5"), ("10.0.2.5", "10.0.2.7"), ("10.0.2.7", "10.0.2.7"))
+    )
+    events: list[Sighting | Hit] = [
+        seen(TASK, "lo", "out", 10, left),
+        seen(TASK, "lo", "in", 11, left),
+        hit(TASK, "mangle", "OUTPUT", 1, marked),
+        hit(TASK, "nat", "POSTROUTING", 1, chosen, mark=0x101),
+    ]
+    asked = sent("udp", 7, NONCE)
+    vip = IPv4Address("10.0.2.5")
+    asked = replace(asked, at=NamespaceRef.parse(TASK), packet=replace(asked.packet, source=vip, destination=vip))
+    request = join(World({NamespaceRef.parse(TASK): there}), asked, events, answered=False).request
+    stages = [hop.stage for hop in request.hops]
+    assert stages[:5] == [Stage.SEND, Stage.RULE, Stage.IPVS, Stage.RULE, Stage.OUT]
+    assert (request.hops[2].packet.destination, request.hops[2].packet.mark) == (own, 0x101)
 
 
 def test_an_icmp_error_from_where_it_had_arrived_is_no_delivery() -> None:
