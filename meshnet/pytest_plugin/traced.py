@@ -69,8 +69,10 @@ class Traced:
 
     @property
     def predicted_as_observed(self) -> Claim:
-        """Whether request and reply went hop by hop as one of the predictions has it."""
+        """Whether request and reply went hop by hop as one of the predictions has it, and all of them was seen."""
         trace = self.trace
+        if trace.lost:
+            return Claim(False, f"frames or rule hits were lost in {', '.join(map(str, trace.lost))}")
         if trace.observed is None or not trace.predicted:
             return Claim(False, "; ".join(trace.notes) or "there is only one of the two")
         if trace.parting is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,3 +140,9 @@ def test_a_report_has_the_predicted_way_the_observed_and_where_they_part() -> No
     assert report.index("request  predicted") < report.index("request  observed") < report.index("the request parts")
     assert not report.endswith("as predicted")
     assert THROUGH.report.endswith("as predicted")
+
+
+def test_what_was_not_seen_whole_was_not_seen_as_predicted() -> None:
+    claim = said_of(replace(traced(TO_WORKER1), lost={TASK: 3})).predicted_as_observed
+    assert not claim
+    assert repr(claim) == f"<frames or rule hits were lost in {TASK}>"
