@@ -17,10 +17,13 @@ def explanation(document: Mapping[str, Any], *, everything: bool = False) -> Ite
         place = "/".join(filter(None, (finding["node"], finding["namespace"])))
         yield ((place, "bold cyan"), (f"  {finding['why']}", "bold red"))
         yield (("  why     ", "dim"), (finding["text"], "bold"))
+        if finding["ends"]["text"]:
+            end = "/".join(filter(None, (finding["ends"]["node"], finding["ends"]["namespace"])))
+            yield (("  ends    ", "dim"), (f"at {end}: {finding['ends']['text']}", ""))
         if finding["mend"]:
             yield (("  mend    ", "dim"), (finding["mend"], ""))
         yield (("  affects ", "dim"), (", ".join(finding["affects"]), ""))
         if everything and finding["trace"]:
             yield from picture(trace_json.load(finding["trace"]))
     for note in document["notes"]:
-        yield ((f"not judged: {note}", "yellow"),)
+        yield ((note, "yellow"),)

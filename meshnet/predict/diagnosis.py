@@ -42,13 +42,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """``working`` are the flows that nothing stands in the way of; ``untaught`` says of others, in sentences, why they
-    could not be judged; ``drift`` is all that is otherwise than it should be, a line each, whether or not it stops
+    """``working`` are the flows that nothing stands in the way of; ``untaught`` has those that could not be judged,
+    each with a sentence why; ``drift`` is all that is otherwise than it should be, a line each, whether or not it stops
     anything."""
 
     findings: tuple[Finding, ...]
     working: tuple[Flow, ...]
-    untaught: tuple[str, ...] = ()
+    untaught: tuple[tuple[Flow, str], ...] = ()
     drift: tuple[str, ...] = ()
 
 
@@ -59,12 +59,12 @@ def diagnose(world: World, wanted: States, flows: Iterable[Flow], ground: States
     paper = _Paper(world, (*repairable, *differences(world.states, ground or {})))
     found: dict[object, Finding] = {}
     working: list[Flow] = []
-    untaught: list[str] = []
+    untaught: list[tuple[Flow, str]] = []
     for flow in flows:
         try:
             findings = list(_findings(paper, flow))
         except NotTaughtError as error:
-            untaught.append(f"{flow.name}: {error}")
+            untaught.append((flow, str(error)))
             continue
         if not findings:
             working.append(flow)

@@ -7,7 +7,7 @@ should work are then tried for real, since a wire that loses packets shows in no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
@@ -33,20 +33,37 @@ async def explain(lab: Lab) -> Json:
     """What was found, as docs/trace.md has it."""
     async with lab.observing:
         world = await lab.world()
-        flows = list(flows_of(naming_of(lab), world))
+        flows = list(flows_of(naming_of(lab), _clients(lab), world))
         diagnosis = await asyncio.to_thread(_diagnosis, lab, world, flows)
-        silent = await asyncio.to_thread(failing, lab.namespaces, diagnosis.working)
-        fine = [flow for flow in diagnosis.working if flow not in silent]
-        routes = await asyncio.to_thread(Routes, world, diagnosis.working if silent else ())
+        hopeful = [*diagnosis.working, *(flow for flow, _ in diagnosis.untaught)]
+        silent = await asyncio.to_thread(failing, lab.namespaces, hopeful)
+        fine = [flow for flow in hopeful if flow not in silent]
+        routes = await asyncio.to_thread(Routes, world, hopeful if silent else ())
         findings = [*diagnosis.findings, *await _seen(lab, routes, silent, fine)]
     return {
         "schema": SCHEMA,
         "healthy": not findings,
         "checked": [flow.name for flow in flows],
         "findings": [_plain(lab, finding) for finding in findings],
-        "notes": list(diagnosis.untaught),
+        "notes": list(_notes(diagnosis)),
         "drift": list(diagnosis.drift),
     }
+
+
+def _clients(lab: Lab) -> list[str]:
+    """The hosts that are neither in the swarm nor routers."""
+    machines = {machine.name for machine in lab.spec.machines}
+    roles = {host: lab.net.topo.nodeInfo(host).get("role") for host in lab.spec.hosts}
+    return [host for host, role in roles.items() if host not in machines and role != "router"]
+
+
+def _notes(diagnosis: Diagnosis) -> Iterator[str]:
+    """Why flows were tried alone, a line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for flow, reason in diagnosis.untaught:
+        reasons.setdefault(reason, []).append(flow.name)
+    for reason, names in reasons.items():
+        yield f"tried, but not judged by rules and tables: {', '.join(names)}: {reason}"
 
 
 def _diagnosis(lab: Lab, world: World, flows: Sequence[Flow]) -> Diagnosis:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from itertools import permutations, product
@@ -19,10 +19,11 @@ _SOURCE_PORT = 47000
 _LOOPBACK = "localhost"
 
 
-def flows_of(naming: Naming, world: World) -> Iterator[Flow]:
+def flows_of(naming: Naming, outside: Sequence[str], world: World) -> Iterator[Flow]:
     """In the order in which one would try them: between machines, published ports from outside and from each node,
-    virtual addresses from each container, packets of full size between containers, and from each container out."""
-    for number, wish in enumerate(_wishes(naming, world)):
+    virtual addresses from each container, packets of full size between containers, and from each container out.
+    ``outside`` are machines that are in no swarm."""
+    for number, wish in enumerate(_wishes(naming, outside, world)):
         yield wish.flow(naming, _SOURCE_PORT + number)
 
 
@@ -49,9 +50,8 @@ class _Wish:
         return Flow(name, Probe(origin, address, self.protocol, self.port, source_port, length=length), self.ends)
 
 
-def _wishes(naming: Naming, world: World) -> Iterator[_Wish]:
+def _wishes(naming: Naming, outside: Sequence[str], world: World) -> Iterator[_Wish]:
     nodes = [node.name for node in naming.state.nodes.values() if node.membership is Membership.MEMBER]
-    outside = [name for name in naming.hosts if naming.state.node_named(name) is None]
     for one, other in permutations(nodes, 2):
         yield _Wish(one, other, frozenset({NamespaceRef(other)}))
     yield from _published(naming, nodes, outside)
@@ -63,7 +63,7 @@ def _wishes(naming: Naming, world: World) -> Iterator[_Wish]:
             yield _Wish(str(naming.home(occupant)), name, frozenset({NamespaceRef(name)}))
 
 
-def _published(naming: Naming, nodes: list[str], outside: list[str]) -> Iterator[_Wish]:
+def _published(naming: Naming, nodes: Sequence[str], outside: Sequence[str]) -> Iterator[_Wish]:
     for service in naming.state.services.values():
         ends = _homes(naming, service)
         for port, node in product(service.ingress_ports, nodes if ends else ()):
