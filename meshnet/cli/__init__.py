@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from meshnet import __version__
-from meshnet.cli import bench, capture, lab, machine, running, tour, trace
+from meshnet.cli import bench, capture, drift, lab, machine, running, tour, trace
 from meshnet.errors import EXIT_INTERRUPTED, EXIT_USER, MeshnetError
 from meshnet.kernel.boot.needs import path_with_admin_folders
 
@@ -27,6 +27,7 @@ tour.register(app)
 running.register(app)
 capture.register(app)
 trace.register(app)
+drift.register(app)
 machine.register(app)
 bench.register(app)
 

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 from itertools import permutations, product
 
 from meshnet.lab.observing.naming import Naming
-from meshnet.model import Container, Membership, NetworkId, Service, Task
-from meshnet.netstate import NamespaceRef, NetState
+from meshnet.model import Container, Membership, Network, NetworkId, Service, Task
+from meshnet.netstate import NamespaceRef
 from meshnet.path import Probe
 from meshnet.predict.flows import Flow
 from meshnet.predict.world import Listener, World
@@ -29,7 +29,8 @@ def flows_of(naming: Naming, outside: Sequence[str], world: World) -> Iterator[F
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """From ``source`` to ``target``, each in a word that ``naming`` knows, to be taken in one of ``ends``."""
+    """From ``source`` to ``target``, each in a word that ``naming`` knows, to be taken in one of ``ends``. People call
+    ``target`` what ``called`` says; ``over`` is the network that it is reached by."""
 
     source: str
     target: str
@@ -38,16 +39,20 @@ class _Wish:
     port: int | None = None
     length: int | None = None
     called: str = ""
+    over: str = ""
 
     def flow(self, naming: Naming, source_port: int) -> Flow:
         origin = naming.place(self.source)
         address = naming.address(self.target, origin)
-        end = "icmp" if self.port is None else f"{self.port}/{self.protocol}"
-        name = f"{naming.shown(origin)} > {self.called or self.target}{'/' if self.port is None else ':'}{end}"
         length = self.length or least_length(self.protocol)
-        if self.length:
-            name += f" of {length} bytes"
-        return Flow(name, Probe(origin, address, self.protocol, self.port, source_port, length=length), self.ends)
+        probe = Probe(origin, address, self.protocol, self.port, source_port, length=length)
+        return Flow(f"{naming.shown(origin)} > {self._end()}", probe, self.ends)
+
+    def _end(self) -> str:
+        called = self.called or self.target
+        end = f"{called}/icmp" if self.port is None else f"{called}:{self.port}/{self.protocol}"
+        over = f" over {self.over}" if self.over else ""
+        return end + over + (f", {self.length} bytes" if self.length else "")
 
 
 def _wishes(naming: Naming, outside: Sequence[str], world: World) -> Iterator[_Wish]:
@@ -57,9 +62,10 @@ def _wishes(naming: Naming, outside: Sequence[str], world: World) -> Iterator[_W
     yield from _published(naming, nodes, outside)
     for occupant in naming.occupants():
         yield from _east_west(naming, world, occupant)
-    yield from _of_full_size(naming, world)
+    for network in naming.state.networks.values():
+        yield from _of_full_size(naming, network)
     for occupant in naming.occupants():
-        for name in outside[:1]:
+        for name in outside[:1] if _has_a_way_out(naming, occupant) else ():
             yield _Wish(str(naming.home(occupant)), name, frozenset({NamespaceRef(name)}))
 
 
@@ -73,42 +79,41 @@ def _published(naming: Naming, nodes: Sequence[str], outside: Sequence[str]) -> 
 
 def _east_west(naming: Naming, world: World, occupant: Task | Container) -> Iterator[_Wish]:
     """To every service it shares a network with, on the ports that the service's tasks listen on."""
-    for network in {attachment.network: None for attachment in occupant.attachments}:
-        if naming.state.networks[network].ingress:
-            continue
-        for service in naming.state.services.values():
-            if network in service.vips:
-                for listener in _listeners(naming, world, service):
-                    source, ends = str(naming.home(occupant)), _homes(naming, service)
-                    yield _Wish(source, service.spec.name, ends, listener.protocol, listener.port)
+    source = str(naming.home(occupant))
+    for network in (naming.state.networks[attachment.network] for attachment in occupant.attachments):
+        here = [service for service in naming.state.services.values() if network.id in service.vips]
+        for service in () if network.ingress else here:
+            vip, name, ends = service.vips[network.id].ip, service.spec.name, _homes(naming, service)
+            for it in _listeners(world, ends):
+                yield _Wish(source, str(vip), ends, it.protocol, it.port, called=name, over=network.name)
 
 
-def _of_full_size(naming: Naming, world: World) -> Iterator[_Wish]:
-    """Echoes as long as a network's interfaces take, from each container to the next one on another node."""
-    for network in naming.state.networks:
-        there = [each for each in naming.occupants() if _address_on(each, network) is not None]
-        for number, occupant in enumerate(there):
-            others = [each for each in (*there[number:], *there[:number]) if each.node != occupant.node]
-            length = _mtu(world.states[naming.home(occupant)], _address_on(occupant, network))
-            for other in others[:1] if length else ():
-                home = naming.home(other)
-                yield _Wish(
-                    str(naming.home(occupant)),
-                    str(_address_on(other, network)),
-                    frozenset({home}),
-                    length=length,
-                    called=naming.shown(home),
-                )
+def _of_full_size(naming: Naming, network: Network) -> Iterator[_Wish]:
+    """Echoes as long as the network's interfaces take, from each container to the next one on another node."""
+    there = [(each, address) for each in naming.occupants() if (address := _address_on(each, network.id))]
+    for number, (occupant, _) in enumerate(there):
+        others = [other for other in (*there[number:], *there[:number]) if other[0].node != occupant.node]
+        for other, address in others[:1]:
+            home = naming.home(other)
+            yield _Wish(
+                str(naming.home(occupant)),
+                str(address),
+                frozenset({home}),
+                length=network.mtu,
+                called=naming.shown(home),
+                over=network.name,
+            )
 
 
 def _address_on(occupant: Task | Container, network: NetworkId) -> IPv4Address | None:
     return next((each.address.ip for each in occupant.attachments if each.network == network), None)
 
 
-def _mtu(state: NetState, address: IPv4Address | None) -> int | None:
-    """Of the interface with that address."""
-    links = [state.links.get(each.link) for each in state.addresses if each.interface.ip == address]
-    return next((link.mtu for link in links if link is not None), None)
+def _has_a_way_out(naming: Naming, occupant: Task | Container) -> bool:
+    """From internal networks there is none."""
+    if any(not naming.state.networks[each.network].internal for each in occupant.attachments):
+        return True
+    return isinstance(occupant, Container) and occupant.on_default_bridge
 
 
 def _homes(naming: Naming, service: Service) -> frozenset[NamespaceRef]:
@@ -116,8 +121,8 @@ def _homes(naming: Naming, service: Service) -> frozenset[NamespaceRef]:
     return frozenset(naming.home(task) for task in naming.state.placed_tasks(service=service.id) if task.serves)
 
 
-def _listeners(naming: Naming, world: World, service: Service) -> list[Listener]:
-    """Those that every task of the service has, whatever address asks."""
-    there = [(world.listeners or {}).get(home, frozenset[Listener]()) for home in _homes(naming, service)]
+def _listeners(world: World, homes: frozenset[NamespaceRef]) -> list[Listener]:
+    """Those that are in each of ``homes``, whatever address asks."""
+    there = [(world.listeners or {}).get(home, frozenset[Listener]()) for home in homes]
     common = frozenset.intersection(*there) if there else frozenset[Listener]()
     return sorted((each for each in common if each.address is None), key=lambda each: (each.protocol, each.port))
