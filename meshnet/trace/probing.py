@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -120,6 +120,8 @@ def _socket(probe: Probe) -> socket.socket:
         "icmp": (socket.SOCK_RAW, socket.IPPROTO_ICMP),
         "sctp": (socket.SOCK_RAW, socket.IPPROTO_SCTP),
     }
+    if probe.protocol == "sctp":
+        _have_the_kernel_load_sctp()
     kind, number = kinds[probe.protocol]
     sender = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK, number)
     sender.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, probe.ttl)
@@ -128,6 +130,13 @@ def _socket(probe: Probe) -> socket.socket:
     else:  # TCP has DF set unless it's told anything
         sender.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
     return sender
+
+
+def _have_the_kernel_load_sctp() -> None:
+    """It does with the first socket of it. Before, nothing aborts what nobody listens for: a host that sends it to
+    itself says nothing, since the sender's own raw socket has had it (``ip_protocol_deliver_rcu``)."""
+    with suppress(OSError):
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
 
 
 def _send(probe: Probe, sender: socket.socket, nonce: bytes) -> Probing:
