@@ -14,12 +14,11 @@ def explanation(document: Mapping[str, Any], *, everything: bool = False) -> Ite
     if document["healthy"]:
         yield ((f"nothing found: {len(document['checked'])} flows tried, all of them work", "bold green"),)
     for finding in document["findings"]:
-        place = "/".join(filter(None, (finding["node"], finding["namespace"])))
-        yield ((place, "bold cyan"), (f"  {finding['why']}", "bold red"))
+        yield ((_place(finding), "bold cyan"), (f"  {finding['why']}", "bold red"))
         yield (("  why     ", "dim"), (finding["text"], "bold"))
-        if finding["ends"]["text"]:
-            end = "/".join(filter(None, (finding["ends"]["node"], finding["ends"]["namespace"])))
-            yield (("  ends    ", "dim"), (f"at {end}: {finding['ends']['text']}", ""))
+        ends = finding["ends"]
+        if ends["text"] and any(ends[key] != finding[key] for key in ends):
+            yield (("  ends    ", "dim"), (f"at {_place(ends)}: {ends['text']}", ""))
         if finding["mend"]:
             yield (("  mend    ", "dim"), (finding["mend"], ""))
         yield (("  affects ", "dim"), (", ".join(finding["affects"]), ""))
@@ -27,3 +26,7 @@ def explanation(document: Mapping[str, Any], *, everything: bool = False) -> Ite
             yield from picture(trace_json.load(finding["trace"]))
     for note in document["notes"]:
         yield ((note, "yellow"),)
+
+
+def _place(part: Mapping[str, Any]) -> str:
+    return "/".join(filter(None, (part["node"], part["namespace"])))

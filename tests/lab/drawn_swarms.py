@@ -128,8 +128,8 @@ _CHANGES = st.one_of(
     st.builds(Change, st.sampled_from(["drain", "remove"]), _NUMBERS),
 )
 
-_SOURCES = st.sampled_from(["client", "node", "task", "task", "sandbox"])
-_DESTINATIONS = st.sampled_from(
+_SOURCES: st.SearchStrategy[SourceKind] = st.sampled_from(["client", "node", "task", "task", "sandbox"])
+_DESTINATIONS: st.SearchStrategy[DestinationKind] = st.sampled_from(
     ["node", "node", "localhost", "own", "gwbridge", "vip", "vip", "task", "client", "nobody"]
 )
 
@@ -139,11 +139,9 @@ def packets(draw: st.DrawFn) -> DrawnPacket:
     protocol = draw(_PROTOCOLS)
     sizes = st.one_of(st.none(), st.none(), st.sampled_from([1450, 1451, 1472, 1500, 1501, 9000]))
     return DrawnPacket(
-        draw(st.sampled_from(["client", "node", "task", "task", "sandbox"])),
+        draw(_SOURCES),
         draw(_NUMBERS),
-        draw(
-            st.sampled_from(["node", "node", "localhost", "own", "gwbridge", "vip", "vip", "task", "client", "nobody"])
-        ),
+        draw(_DESTINATIONS),
         draw(_NUMBERS),
         protocol,
         draw(st.sampled_from(["published", "published", "target", "closed"])),

@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from meshnet.lab.control.wire import Json
 from meshnet.labfolder import Overrides
+from meshnet.model import Protocol
 from meshnet.orchestrator.command_json import command_to_json
 from meshnet.path import trace_json
 from meshnet.path.picture import picture, plain
 from meshnet.path.trace import Trace
-from tests.lab.drawn_swarms import DrawnSwarm, Places, swarms
+from tests.lab.drawn_swarms import Change, DrawnPacket, DrawnService, DrawnSwarm, Places, swarms
 from tests.lab.labs import RunningLab, running
 from tests.predict.worlds import lines
 
@@ -31,6 +32,57 @@ BARE = Path(__file__).parent / "stacks" / "bare"
 LABS = {"20.10": ("20.10",), "18.06": ("18.06",), "the article's mixture": ("18.03", "swarm-worker1=18.06")}
 EXAMPLES = int(os.environ.get("MESHNET_EXAMPLES", "5"))
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate, *((Phase.shrink,) if os.environ.get("MESHNET_SHRINK") else ()))
+ALL = tuple(Protocol)
+FOUND = {
+    "a task asks its own service, which sends it to itself": DrawnSwarm(
+        1,
+        (DrawnService((0,), (), 1, "meshnet/echo"),),
+        (),
+        None,
+        tuple(DrawnPacket("task", 0, "vip", 0, protocol, "target") for protocol in ("tcp", "udp", "icmp")),
+    ),
+    "a node asks itself by its gwbridge's address, and its own rule translates the source": DrawnSwarm(
+        0,
+        (DrawnService((), (), 1, "meshnet/echo"),),
+        (),
+        None,
+        tuple(DrawnPacket("node", 0, "gwbridge", 0, protocol, "closed") for protocol in ("tcp", "udp", "sctp")),
+    ),
+    "nobody listens for SCTP, and nobody has ever": DrawnSwarm(
+        0,
+        (DrawnService((), (), 0, "meshnet/echo"),),
+        (),
+        None,
+        tuple(DrawnPacket("sandbox", 1, to, 0, "sctp", "closed") for to in ("localhost", "own", "client")),
+    ),
+    "bridges have to flood, since they have heard of nobody yet": DrawnSwarm(
+        1,
+        (DrawnService((0,), ALL, 3, "meshnet/echo"),),
+        (),
+        None,
+        (
+            DrawnPacket("task", 1, "own", 0, "sctp", "published"),
+            DrawnPacket("node", 1, "own", 0, "udp", "published"),
+            DrawnPacket("task", 1, "own", 0, "tcp", "published"),
+        ),
+    ),
+    "a task has the address that another had elsewhere": DrawnSwarm(
+        1,
+        (DrawnService((0,), (Protocol.TCP,), 3, "meshnet/echo"),),
+        (0,),
+        Change("drain", 1),
+        tuple(DrawnPacket("sandbox", at, "task", to, "tcp", "target") for at, to in ((0, 0), (1, 1), (2, 2))),
+    ),
+    "a datagram to a published port of a node's own localhost": DrawnSwarm(
+        0,
+        (DrawnService((), ALL, 2, "meshnet/echo"),),
+        (),
+        None,
+        tuple(DrawnPacket("node", at, "localhost", 0, "udp", "published") for at in range(3)),
+    ),
+}
+"""What was drawn when the two parted for the first time, made small by hand."""
+
 MOST_REFUSED = 0.1
 """The part of all packets of which predict may say that it wasn't taught their way."""
 
@@ -51,6 +103,13 @@ def lab(request: pytest.FixtureRequest) -> Iterator[RunningLab]:
     with running(BARE, Overrides(engines=LABS[request.param]), kernel="uml") as lab:
         lab.client.call("mark")
         yield lab
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_has_parted_once_agrees(lab: RunningLab, name: str) -> None:
+    tally = Tally()
+    assert not list(_disagreements(lab, FOUND[name], tally))
+    assert not tally.refused
 
 
 def test_every_packet_goes_where_it_was_predicted_to(lab: RunningLab) -> None:

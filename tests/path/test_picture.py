@@ -131,6 +131,7 @@ FINDING = {
     "text": "something is missing",
     "mend": "put it there",
     "affects": ["a > b", "c > d"],
+    "ends": {"node": "swarm-worker2", "namespace": "", "text": "no socket takes it"},
     "trace": None,
 }
 
@@ -140,10 +141,17 @@ def test_findings_say_where_why_and_whom_they_affect() -> None:
     assert plain(lines).splitlines() == [
         "swarm-worker1/ingress_sbox  rule",
         "  why     something is missing",
+        "  ends    at swarm-worker2: no socket takes it",
         "  mend    put it there",
         "  affects a > b, c > d",
-        "not judged: odd",
+        "odd",
     ]
+
+
+def test_a_finding_at_which_packets_end_says_so_once() -> None:
+    ends = {key: FINDING[key] for key in ("node", "namespace", "text")}
+    lines = explanation({"healthy": False, "findings": [{**FINDING, "ends": ends}], "notes": []})
+    assert "ends" not in plain(lines)
 
 
 def test_a_healthy_lab_says_how_much_was_tried() -> None:

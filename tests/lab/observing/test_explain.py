@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from meshnet.cli import main
 from meshnet.lab.control.wire import Json
 from meshnet.labfolder import Overrides
 from tests.lab.labs import RunningLab, running
@@ -135,6 +138,31 @@ def test_the_lab_is_healthy_after_all_that(lab: RunningLab) -> None:
     document = explained(lab)
     assert (document["healthy"], found(document), document["notes"], document["drift"]) == (True, [], [], [])
     assert lab.drift() == []
+
+
+OURS = ("--lab", str(os.getpid()))
+"""Of the labs on this machine that of this test's process."""
+
+
+def test_the_commands_say_what_is_wrong_and_put_it_right(lab: RunningLab, capsys: pytest.CaptureFixture[str]) -> None:
+    typed(lab, WORKER1, NODE, "iptables -t nat -F DOCKER-INGRESS")
+    assert main(["explain", *OURS]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "swarm-worker1  rule"
+    assert "why     nat DOCKER-INGRESS is empty or gone" in lines[1]
+    assert main(["drift", *OURS]) == 1
+    drifted = capsys.readouterr().out
+    assert "swarm-worker1: + nat DOCKER-INGRESS" in drifted
+    assert main(["drift", *OURS, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["plan"] == drifted.splitlines()
+    assert main(["repair", *OURS]) == 0
+    assert capsys.readouterr().out == drifted
+    assert main(["drift", *OURS]) == 0
+    assert capsys.readouterr().out == "nothing differs\n"
+    assert main(["repair", *OURS]) == 0
+    assert capsys.readouterr().out == "nothing to repair\n"
+    assert main(["explain", *OURS]) == 0
+    assert capsys.readouterr().out.startswith("nothing found: ")
 
 
 @pytest.mark.parametrize(
