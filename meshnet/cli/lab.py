@@ -13,7 +13,7 @@ from types import FrameType
 
 import typer
 
-from meshnet.cli import history, options, show
+from meshnet.cli import history, lab_status, options, show
 from meshnet.errors import EXIT_INTERRUPTED, EXIT_USER, InputError, LabError
 from meshnet.kernel.boot.choose import AUTO, KernelChoice, choose_kernel, parse_without
 from meshnet.kernel.boot.needs import ALWAYS_NEEDED, Feature
@@ -135,12 +135,12 @@ def register(app: typer.Typer) -> None:
             raise InputError("--on wants a command: meshnet lab --on NODE -- COMMAND", where="--on")
         if on is not None and on not in asked.spec.hosts:
             raise InputError(f"no node called {on}; this lab has {', '.join(asked.spec.hosts)}", where="--on")
-        show.kernel_line(asked.choice)
+        show.kernel_line(asked.choice.reason)
         began = time.monotonic()
         with up(asked) as (process, status):
             if command:
                 return run_command(process, on or status["first_manager"], command)
-            show.welcome(status, time.monotonic() - began)
+            lab_status.welcome(status, time.monotonic() - began)
             return prompt(process)
 
 
@@ -148,14 +148,7 @@ def run_command(process: LabProcess, node: str, argv: list[str]) -> int:
     """Run a command on a node with this terminal; its exit status."""
     with process.client() as client:
         answer = terminal.join(client, "run", node=node, argv=argv, env=dict(os.environ), folder=str(Path.cwd()))
-    return program_status(answer)
-
-
-def program_status(answer: Json) -> int:
-    """A program's exit status; says why where it could not be started."""
-    if "problem" in answer:
-        show.err.print(f"meshnet: {answer['problem']}", markup=False)
-    return int(answer["status"])
+    return show.program_status(answer)
 
 
 def prompt(process: LabProcess) -> int:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import typer
 
-from meshnet.cli import options, show
-from meshnet.cli.lab import program_status
+from meshnet.cli import lab_status, options, show
 from meshnet.errors import InputError
 from meshnet.lab.control import rendezvous, terminal
 from meshnet.lab.control.client import Client
@@ -52,7 +51,7 @@ def register(app: typer.Typer) -> None:
         if json:
             show.as_json(answer)
         else:
-            show.status_table(answer)
+            lab_status.status_table(answer)
 
     @app.command("down")
     def down(lab: options.LabName = None) -> None:
@@ -64,4 +63,4 @@ def register(app: typer.Typer) -> None:
 def _run(lab: str | None, node: str, argv: list[str]) -> int:
     with _client(lab) as client:
         answer = terminal.join(client, "run", node=node, argv=argv, env=dict(os.environ), folder=str(Path.cwd()))
-    return program_status(answer)
+    return show.program_status(answer)

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         Example: [bold]meshnet tour --kernel uml[/]
         """
         asked = wanted(None, kernel=kernel, without=without)
-        show.kernel_line(asked.choice)
+        show.kernel_line(asked.choice.reason)
         with up(asked) as (process, status), process.client() as client:
             answers = [_walk(client, status, step) for step in STEPS]
         failed = sum(1 for answer in answers if answer.problems)

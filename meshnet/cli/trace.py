@@ -12,8 +12,8 @@ from meshnet.cli import options, show
 from meshnet.errors import EXIT_CHECK_FAILED, EXIT_DONE
 from meshnet.lab.control import rendezvous
 from meshnet.lab.control.client import Client
+from meshnet.lab.control.trace_request import PROTOCOLS, trace_request
 from meshnet.lab.control.wire import Json
-from meshnet.lab.observing.request import PROTOCOLS, TraceRequest
 from meshnet.path import Verdict, trace_json
 from meshnet.path.explanation import explanation
 from meshnet.path.picture import Line, picture
@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
         lab: options.LabName = None,
         json: options.AsJson = False,
     ) -> int:
-        asked = TraceRequest.to_json(
+        asked = trace_request(
             source,
             destination,
             protocol=proto,

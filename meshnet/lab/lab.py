@@ -30,6 +30,7 @@ from meshnet.mesh import proxies, render
 from meshnet.model import ClusterState, Task, TaskState
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
+from meshnet.netstate.change import Plan
 from meshnet.netstate.namespace import SWITCHES
 from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, restored, step
 from meshnet.predict.world import World
@@ -124,12 +125,12 @@ class Lab:
         await self.change(ScaleService(service, replicas))
 
     async def drift(self) -> list[str]:
-        """What somebody changed in the kernel since: the changes that would put it right, a line each."""
-        return await self._with_kernel(lambda want: [str(change) for change in self._kernel.plan(want)])
+        """What somebody changed in the kernel since: the changes that would put it right, in lines."""
+        return await self._with_kernel(lambda want: _lines(self._kernel.plan(want)))
 
     async def repair(self) -> list[str]:
         """Put right what ``drift`` names, what others added included; returns what was done."""
-        return await self._with_kernel(lambda want: [str(change) for change in self._kernel.apply(want, strict=True)])
+        return await self._with_kernel(lambda want: _lines(self._kernel.apply(want, strict=True)))
 
     async def world(self) -> World:
         """What all namespaces hold at this moment, as a prediction takes it."""
@@ -207,6 +208,10 @@ class Lab:
     def _unname(self, ref: NamespaceRef) -> None:
         self._surveyor.let_go(ref)
         netns_files.remove(self.node(ref.node).interior, ref.file)
+
+
+def _lines(plan: Plan) -> list[str]:
+    return [line for change in plan for line in str(change).splitlines()]
 
 
 def _under_way(state: ClusterState) -> list[Task]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from meshnet.errors import InputError
+from meshnet.lab.control.trace_request import PROTOCOLS
 from meshnet.lab.control.wire import Json
 from meshnet.lab.observing.naming import Naming
 from meshnet.path import Probe
 from meshnet.trace.probing import least_length
 
-PROTOCOLS = ("tcp", "udp", "icmp", "sctp")
 _WITH_PORTS = ("tcp", "udp", "sctp")
 _OWN_LENGTH = ("tcp", "sctp")
 _LONGEST = 65535
@@ -35,18 +35,8 @@ class TraceRequest:
     predict_only: bool = False
 
     @classmethod
-    def to_json(cls, source: str, destination: str, **options: object) -> Json:
-        """A request as ``from_json`` reads it. ``destination`` is ``HOST`` or ``HOST:PORT``; options are the fields',
-        None for none. Raises ``InputError``."""
-        host, colon, port = destination.partition(":")
-        if colon and not port.isdecimal():
-            raise InputError(f"expected a port number after the colon, found {destination!r}")
-        given = {name: value for name, value in options.items() if value is not None}
-        return {"source": source, "destination": host, "port": int(port) if colon else None, **given}
-
-    @classmethod
     def from_json(cls, request: Json) -> TraceRequest:
-        """Raises ``InputError``."""
+        """Of what ``trace_request`` gives. Raises ``InputError``."""
         port = request.get("port")
         protocol = request.get("protocol") or ("icmp" if port is None else "tcp")
         asked = cls(

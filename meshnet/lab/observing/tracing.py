@@ -19,7 +19,7 @@ from meshnet.trace.tracer import Observation, observe
 
 
 async def trace(lab: Lab, request: Json) -> Json:
-    """A trace.json document. ``request`` is as ``TraceRequest.from_json`` reads it. Raises ``InputError``."""
+    """A trace.json document. ``request`` is as ``trace_request`` makes it. Raises ``InputError``."""
     asked = TraceRequest.from_json(request)
     probe = asked.probe(naming_of(lab))
     async with lab.observing:

@@ -10,9 +10,9 @@ from typing import NoReturn
 
 from meshnet.errors import InputError
 from meshnet.lab import observing
+from meshnet.lab.control.trace_request import PROTOCOLS, trace_request
 from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
-from meshnet.lab.observing.request import PROTOCOLS, TraceRequest
 from meshnet.path import trace_json
 from meshnet.path.explanation import explanation
 from meshnet.path.picture import Line, picture
@@ -21,7 +21,7 @@ from meshnet.path.picture import Line, picture
 def trace(lab: Lab, line: str) -> None:
     """``SRC DST[:PORT]`` and options. Raises ``MeshnetError``."""
     words = _parser().parse_args(shlex.split(line))
-    asked = TraceRequest.to_json(
+    asked = trace_request(
         words.source,
         words.destination,
         protocol=words.proto,

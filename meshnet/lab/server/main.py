@@ -192,7 +192,7 @@ class Server:
         channel.result(lab.status())
 
     async def _op_drift(self, channel: Channel) -> None:
-        """How the kernel differs from what the lab wants of it: ``{"plan": [a line a change]}``."""
+        """How the kernel differs from what the lab wants of it: ``{"plan": [a line each]}``."""
         channel.result({"plan": await self._require_lab().drift()})
 
     async def _op_repair(self, channel: Channel) -> None:

@@ -329,11 +329,13 @@ def file(lab: RunningLab, node: str, inside: str) -> str:
     for task in lab.status["tasks"]:
         if task["name"].startswith(f"{inside}.") and inside:
             return str(task["sandbox"])
+    if inside not in (BALANCER, DEMO, INGRESS):
+        return inside
     files: list[str] = next(each["namespaces"] for each in lab.status["nodes"] if each["name"] == node)
     balancer = next(each for each in files if each.startswith("lb_"))
     demo = next(each for each in files if each.startswith(f"1-{balancer.removeprefix('lb_')}"))
     ingress = next(each for each in files if each.startswith("1-") and each != demo)
-    return {BALANCER: balancer, DEMO: demo, INGRESS: ingress}.get(inside, inside)
+    return {BALANCER: balancer, DEMO: demo, INGRESS: ingress}[inside]
 
 
 def filled(lab: RunningLab, fault: Fault, text: str) -> str:

@@ -127,7 +127,10 @@ def test_a_service_scaled_up_and_down_is_healthy(lab: RunningLab) -> None:
 def test_a_drained_node_is_no_fault(lab: RunningLab) -> None:
     lab.run(MANAGER, f"docker node update --availability drain {WORKER1}").check()
     until = time.monotonic() + PATIENCE
-    while any(task["node"] == WORKER1 for task in lab.tasks("whoami")) and time.monotonic() < until:
+    while (
+        any(task["node"] == WORKER1 and task["state"] == "running" for task in lab.tasks("whoami"))
+        and time.monotonic() < until
+    ):
         time.sleep(0.5)
     document = explained(lab)
     lab.run(MANAGER, f"docker node update --availability active {WORKER1}").check()
