@@ -29,7 +29,7 @@ UNIT = "not lab and not thorough"
 # Where no unit tests are: programs are started or run whole, sockets asked, cases drawn, long stories told.
 THOROUGH = (
     *("scripts", "cli", "docs", "lab/control", "engine_api", "pytest_plugin", "*_properties.py"),
-    *("orchestrator/test_updating.py", "orchestrator/test_restart.py"),
+    *("orchestrator/test_updating.py", "orchestrator/test_restart.py", "predict/test_diagnosis.py"),
 )
 
 
