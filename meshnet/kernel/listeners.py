@@ -18,7 +18,7 @@ from pathlib import Path
 from meshnet.kernel.attributes import attributes
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.kernel.netlink import DUMP, REQUEST, NetlinkSocket
-from meshnet.predict.world import Listener
+from meshnet.netstate.world import Listener
 
 _SOCK_DIAG = 4
 _BY_FAMILY = 20

@@ -18,7 +18,7 @@ from meshnet.kernel.observe import observe_all_but_rules
 from meshnet.kernel.rule_cache import RuleCache
 from meshnet.kernel.sysctl import Sysctls
 from meshnet.netstate import NamespaceRef, NetState
-from meshnet.predict.world import World
+from meshnet.netstate.world import World
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")

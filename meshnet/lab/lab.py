@@ -32,8 +32,8 @@ from meshnet.model.lab import LabSpec
 from meshnet.netstate import NamespaceRef, NetState
 from meshnet.netstate.change import Plan
 from meshnet.netstate.namespace import SWITCHES
+from meshnet.netstate.world import World
 from meshnet.orchestrator import Command, ScaleService, deploy, form_lab, restored, step
-from meshnet.predict.world import World
 from topo import registry
 
 Progress = Callable[[str], None]

@@ -17,8 +17,8 @@ from meshnet.model import ClusterState
 from meshnet.model.ids import derived_id
 from meshnet.model.lab import LabSpec
 from meshnet.netstate import Bridge, Link, NamespaceRef, NetState
+from meshnet.netstate.world import World
 from meshnet.orchestrator import deploy, form_lab, settled, step
-from meshnet.predict.world import World
 from topo import registry
 from topo.underlay import underlay
 

@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 
 from meshnet.errors import NotTaughtError
 from meshnet.netstate import Link, NamespaceRef, Veth, Vxlan
+from meshnet.netstate.world import World
 from meshnet.path import Cause
 from meshnet.predict import causes
 from meshnet.predict.host import Host
-from meshnet.predict.world import World
 
 _Made = TypeVar("_Made")
 

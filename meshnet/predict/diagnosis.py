@@ -14,11 +14,11 @@ from itertools import groupby
 
 from meshnet.errors import NotTaughtError
 from meshnet.netstate import NamespaceRef
+from meshnet.netstate.world import World
 from meshnet.path import Cause, Hop, Journey, Probe, Verdict, Why
 from meshnet.predict.differences import Difference, States, differences, put_right
 from meshnet.predict.flows import Flow
 from meshnet.predict.prediction import predict
-from meshnet.predict.world import World
 
 __all__ = ["Diagnosis", "Finding", "States", "diagnose", "end_of", "works"]
 

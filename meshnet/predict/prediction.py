@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 
 from meshnet.errors import NotTaughtError
 from meshnet.netstate import NamespaceRef
+from meshnet.netstate.world import World
 from meshnet.path import Hop, Journey, Packet, Path, Probe, Stage, Verdict, Why
 from meshnet.path.probe import TCP_SYN_LENGTH
 from meshnet.predict import steps
@@ -21,7 +22,6 @@ from meshnet.predict.sending import leave, local_out, send
 from meshnet.predict.settings import DEFAULT_TTL
 from meshnet.predict.steps import Buffer
 from meshnet.predict.walk import Memory, Taker, Walk
-from meshnet.predict.world import World
 
 Choice = Mapping[tuple[NamespaceRef, int], IPv4Address]
 """Real servers by the namespace that balances and the mark it balances by."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshnet.netstate import Link, Veth, Vxlan
-from meshnet.predict.world import World
+from meshnet.netstate.world import World
 from meshnet.trace.event import Event
 from meshnet.trace.seen import Direction, Hit, Sighting
 

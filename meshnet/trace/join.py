@@ -7,8 +7,8 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from meshnet.netstate import NetState
+from meshnet.netstate.world import Listener, World
 from meshnet.path import Hop, Journey, Packet, Path, Source, Stage, Verdict
-from meshnet.predict.world import Listener, World
 from meshnet.trace.copies import without_copies
 from meshnet.trace.decode import ECHOES
 from meshnet.trace.directions import Directions, directions

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 
 from meshnet.netstate import NetState, Rule
 from meshnet.netstate.ruleset import BUILTIN_CHAINS
+from meshnet.netstate.world import World
 from meshnet.path import Cause, Hook, Hop, Packet, RuleRef, Stage, Verdict, Why
-from meshnet.predict.world import World
 from meshnet.trace import rule_effect
 from meshnet.trace.event import Event
 from meshnet.trace.seen import Hit, Sighting

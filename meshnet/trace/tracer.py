@@ -12,8 +12,8 @@ from meshnet.errors import KernelError, MachineError
 from meshnet.kernel.iptables import Flavour
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.netstate import NamespaceRef
+from meshnet.netstate.world import World
 from meshnet.path import Journey, Probe
-from meshnet.predict.world import World
 from meshnet.trace.capture import Capture
 from meshnet.trace.decode import tcp_numbers
 from meshnet.trace.event import Event

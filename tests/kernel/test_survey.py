@@ -15,7 +15,7 @@ from meshnet.kernel.namespaces import NetNamespace
 from meshnet.kernel.rule_cache import RuleCache
 from meshnet.kernel.survey import Surveyor
 from meshnet.netstate import NamespaceRef, NextHop, Route, Veth
-from meshnet.predict.world import Listener
+from meshnet.netstate.world import Listener
 from meshnet.trace.rule_hits import RuleHits
 from tests.kernel.nodes import bare_nodes, run
 from tests.lab.walled import walled

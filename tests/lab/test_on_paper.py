@@ -21,7 +21,7 @@ from meshnet.lab.on_paper import paper_world
 from meshnet.labfolder import Overrides, load_lab
 from meshnet.netstate import NamespaceRef, NetState
 from meshnet.netstate.namespace import SWITCHES
-from meshnet.predict.world import World
+from meshnet.netstate.world import World
 from tests.kernel.nodes import HAS_IPVS
 from tests.lab.labs import running
 from tests.lab.walled import walled

@@ -7,10 +7,10 @@ from functools import cache
 from ipaddress import IPv4Address
 
 from meshnet.netstate import NamespaceRef
+from meshnet.netstate.world import World
 from meshnet.path import Journey, Path, Probe, Source
 from meshnet.path.trace import Parting, Trace
 from meshnet.predict import predict
-from meshnet.predict.world import World
 from meshnet.trace.fit import fit
 from tests.mesh.article import CLUSTERS, WHOAMI_3, article
 from tests.predict.worlds import CLIENT, on_lan

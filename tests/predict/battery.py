@@ -14,10 +14,10 @@ from ipaddress import IPv4Address, IPv4Network
 from meshnet.mesh import render
 from meshnet.model import ClusterState, ContainerSpec, NetworkSpec, Node
 from meshnet.netstate import NamespaceRef, NetState, Route
+from meshnet.netstate.world import World
 from meshnet.orchestrator import CreateNetwork, settled, step
 from meshnet.orchestrator.commands import CreateContainer, StartContainer
 from meshnet.path import Probe
-from meshnet.predict.world import World
 from tests.mesh.scenarios import scenario
 from tests.predict.worlds import CLIENT, changed, on_lan
 

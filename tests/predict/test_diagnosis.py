@@ -19,11 +19,11 @@ from meshnet.netstate import (
     Vxlan,
 )
 from meshnet.netstate.ruleset import Chain, Rule, Ruleset, Table
+from meshnet.netstate.world import Listener, World
 from meshnet.path import Probe, Why
 from meshnet.predict.diagnosis import Diagnosis, diagnose
 from meshnet.predict.differences import differences
 from meshnet.predict.flows import Flow
-from meshnet.predict.world import Listener, World
 from tests.mesh.article import CLIENT_1, CLUSTERS, WHOAMI_1, WHOAMI_3, article
 from tests.predict.worlds import CLIENT, changed, ip, on_lan
 

@@ -23,9 +23,9 @@ from meshnet.netstate import (
     Vxlan,
 )
 from meshnet.netstate.dialects import iptables_save
+from meshnet.netstate.world import World
 from meshnet.path import Hop, Probe, Stage, Verdict, Why
 from meshnet.predict import predict
-from meshnet.predict.world import World
 from tests.mesh.article import CLIENT_1, CLUSTERS, WHOAMI_1, article
 from tests.predict.worlds import CLIENT, SWITCH, changed, ip, on_lan
 

@@ -11,9 +11,9 @@ import pytest
 
 from meshnet.errors import NotTaughtError
 from meshnet.netstate import Chain, NamespaceRef, Ruleset, Table
+from meshnet.netstate.world import World
 from meshnet.path import Hop, Path, Probe, Stage
 from meshnet.predict import Prediction, predict
-from meshnet.predict.world import World
 from tests.predict.battery import article, flows, worlds
 from tests.predict.worlds import changed
 

@@ -9,9 +9,9 @@ import pytest
 
 from meshnet.netstate import Address, FdbEntry, Link, NamespaceRef, Neighbour, NetState, Ruleset, Veth
 from meshnet.netstate.dialects import iptables_save
+from meshnet.netstate.world import World
 from meshnet.path import Cause, Hop, Probe, Stage, Verdict, Why
 from meshnet.predict import predict
-from meshnet.predict.world import World
 from tests.mesh.article import CLIENT_1, CLUSTERS, WHOAMI_1, article
 from tests.predict.worlds import changed, ip, on_lan
 

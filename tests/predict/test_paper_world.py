@@ -10,9 +10,9 @@ import pytest
 from meshnet.lab.on_paper import paper_world
 from meshnet.labfolder import Overrides, load_lab
 from meshnet.netstate import NamespaceRef, Veth
+from meshnet.netstate.world import World
 from meshnet.path import Probe
 from meshnet.predict import predict
-from meshnet.predict.world import World
 
 CLIENT = NamespaceRef("client")
 LABS = [("article", None), ("three-nodes", None), ("three-nodes", "twosite")]

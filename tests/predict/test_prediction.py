@@ -7,9 +7,9 @@ import pytest
 
 from meshnet.errors import InputError, NotTaughtError
 from meshnet.netstate import Address, Destination, NamespaceRef, Route
+from meshnet.netstate.world import Listener, World
 from meshnet.path import Hop, Journey, Packet, Probe, Stage, Verdict, Why
 from meshnet.predict import ServerChoice, predict
-from meshnet.predict.world import Listener, World
 from tests.mesh.article import CLIENT_1, CLUSTERS, WHOAMI_1, article
 from tests.predict.worlds import CLIENT, changed, ip, on_lan
 

@@ -10,8 +10,8 @@ from typing import Any
 from meshnet.mesh import render
 from meshnet.model import ClusterState
 from meshnet.netstate import Address, Bridge, Link, NamespaceRef, NetState, Veth
+from meshnet.netstate.world import Listener, World
 from meshnet.path import Hop, Path, Verdict
-from meshnet.predict.world import Listener, World
 
 SWITCH = NamespaceRef("lab")
 CLIENT = NamespaceRef("client")

@@ -20,8 +20,8 @@ from meshnet.netstate import (
     Vxlan,
 )
 from meshnet.netstate.dialects import iptables_save
+from meshnet.netstate.world import Listener, World
 from meshnet.path import Hook, Hop, Journey, Packet, RuleRef, Stage, Verdict
-from meshnet.predict.world import Listener, World
 from meshnet.trace.join import join
 from meshnet.trace.recognise import Signature
 from meshnet.trace.seen import Direction, Hit, Sighting

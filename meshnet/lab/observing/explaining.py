@@ -16,11 +16,11 @@ from meshnet.lab.observing.ground import ground
 from meshnet.lab.observing.losing import Place, Routes, lost
 from meshnet.lab.observing.tracing import naming_of, traced
 from meshnet.lab.observing.trying import failing
+from meshnet.netstate.world import World
 from meshnet.path import Source, trace_json
 from meshnet.path.trace import Trace
 from meshnet.predict.diagnosis import Diagnosis, Finding, diagnose, end_of, works
 from meshnet.predict.flows import Flow
-from meshnet.predict.world import World
 from topo.underlay import underlay
 
 SCHEMA = "meshnet-explain/1"

@@ -10,9 +10,9 @@ from itertools import permutations, product
 from meshnet.lab.observing.naming import Naming
 from meshnet.model import Container, Membership, Network, NetworkId, Service, Task
 from meshnet.netstate import NamespaceRef
+from meshnet.netstate.world import Listener, World
 from meshnet.path import Probe
 from meshnet.predict.flows import Flow
-from meshnet.predict.world import Listener, World
 from meshnet.trace.probing import least_length
 
 _SOURCE_PORT = 47000

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Set
 
 from meshnet.errors import NotTaughtError
 from meshnet.netstate import NamespaceRef
+from meshnet.netstate.world import World
 from meshnet.path import Cause, Hop, Journey, Stage, Why
 from meshnet.path.trace import Trace
 from meshnet.predict import predict
 from meshnet.predict.diagnosis import end_of
 from meshnet.predict.flows import Flow
-from meshnet.predict.world import World
 
 Place = tuple[NamespaceRef, Stage, str]
 """A hop of any packet: its namespace, its stage, its interface."""

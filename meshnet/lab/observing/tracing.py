@@ -10,10 +10,10 @@ from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
 from meshnet.lab.observing.naming import Naming
 from meshnet.lab.observing.request import TraceRequest
+from meshnet.netstate.world import World
 from meshnet.path import Journey, Probe, trace_json
 from meshnet.path.trace import Trace
 from meshnet.predict import predict
-from meshnet.predict.world import World
 from meshnet.trace.fit import annotated, fit
 from meshnet.trace.tracer import Observation, observe
 

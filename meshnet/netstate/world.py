@@ -1,4 +1,4 @@
-"""What a prediction is made from: every namespace there is, the underlay's included."""
+"""All namespaces there are at one moment, the underlay's included: what a prediction is made from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from meshnet.netstate import NamespaceRef, NetState
+from meshnet.netstate.state import NamespaceRef, NetState
 
 
 @dataclass(frozen=True, slots=True)
