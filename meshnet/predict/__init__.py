@@ -1,5 +1,5 @@
 """Walks one packet through namespaces on paper, and says hop by hop what happens and which entry decided."""
 
-from meshnet.predict.prediction import Prediction, ServerChoice, predict
+from meshnet.predict.prediction import Prediction, ServerChoice, predict, ways
 
-__all__ = ["Prediction", "ServerChoice", "predict"]
+__all__ = ["Prediction", "ServerChoice", "predict", "ways"]

@@ -22,6 +22,8 @@ def turn_back(walk: Walk, buffer: Buffer) -> Buffer:
     if connection is None:
         return buffer
     asked = connection.request
+    if buffer.flow is not None:
+        walk.memory.netfilter(buffer.at).turn_back(buffer.flow, asked.destination, asked.destination_port)
     packet = replace(buffer.packet, source=asked.destination, source_port=asked.destination_port)
     turned = replace(_tracked(walk, buffer), packet=packet, balanced=True)
     walk.balanced(turned, Cause(Why.IPVS, connection.text))

@@ -114,7 +114,7 @@ class _Paper:
         if mended not in self._worlds:
             world = self._worlds[frozenset()]
             self._worlds[mended] = replace(world, states=put_right(world.states, (self.differences[n] for n in mended)))
-        journeys = [each.journey for each in predict(self._worlds[mended], flow.probe, reply=True)]
+        journeys = [each.journey for each in predict(self._worlds[mended], flow.probe, reply=True, hashed=True)]
         failing = [journey for journey in journeys if not works(flow, journey)]
         return len(failing) / len(journeys), failing
 

@@ -76,16 +76,16 @@ class Host:
         """Why a source isn't believed (``fib_validate_source`` of fib_frontend.c). Without ``rp_filter`` it's enough
         that no interface here bears it, but for what goes out where it came in: of that redirects have to be told."""
         strictness = self.settings.rp_filter(link)
-        turns_back = way.link == link and self.settings.sends_redirects(link)
+        turns_back = way.leads_out_by(link) and self.settings.sends_redirects(link)
         if not strictness and not turns_back:
             own = self.routes.is_assigned(source) and not self.settings.accepts_local(link)
             return causes.own_source(self.at, link, source) if own else None
         back = self.routes.find(source)
         unreachable = back is None or back.kind not in _LEADING
         if not unreachable and back is not None:
-            if back.kind != "unicast" and not (back.is_local and self.settings.accepts_local(link)):
+            if back.kind not in ("unicast", "multipath") and not (back.is_local and self.settings.accepts_local(link)):
                 return causes.own_source(self.at, link, source)
-            if back.link == link:
+            if back.leads_out_by(link):
                 return None
         if strictness == _STRICT or (strictness and (unreachable or not self.routes.has_addresses(link))):
             return causes.no_way_back(self.at, link, source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
@@ -12,7 +12,7 @@ from meshnet.netstate.world import World
 from meshnet.path import Hop, Journey, Packet, Path, Probe, Stage, Verdict, Why
 from meshnet.path.probe import TCP_SYN_LENGTH
 from meshnet.predict import steps
-from meshnet.predict.atlas import Atlas, atlas_of
+from meshnet.predict.atlas import atlas_of
 from meshnet.predict.bridging import bridge
 from meshnet.predict.choices import Choices, every_way
 from meshnet.predict.delivering import deliver
@@ -59,24 +59,37 @@ class Prediction:
     servers: tuple[ServerChoice, ...] = ()
 
 
-def predict(world: World, probe: Probe, *, reply: bool = False, choose: Choice | None = None) -> tuple[Prediction, ...]:
+def predict(
+    world: World, probe: Probe, *, reply: bool = False, choose: Choice | None = None, hashed: bool = False
+) -> tuple[Prediction, ...]:
+    """All of ``ways``."""
+    return tuple(ways(world, probe, reply=reply, choose=choose, hashed=hashed))
+
+
+def ways(
+    world: World, probe: Probe, *, reply: bool = False, choose: Choice | None = None, hashed: bool = False
+) -> Iterator[Prediction]:
     """Every way that ``probe`` may go: one for each real server that IPVS may pick, in their order, or for the one that
-    ``choose`` says; and where it hangs on what the kernel happens to remember of a neighbour, one for either case. With
-    ``reply``, what answers it is walked back: TCP's answer, a datagram of the same length, an echo.
+    ``choose`` says; one for each of equal-cost next hops, or with ``hashed`` for one of them that stands for all; and
+    where it hangs on what the kernel happens to remember of a neighbour, one for either case. With ``reply``, what
+    answers it is walked back: TCP's answer, a datagram of the same length, an echo.
 
     Raises ``NotTaughtError`` where the way leads to what isn't known here."""
     if probe.destination.is_multicast or probe.destination == IPv4Address("255.255.255.255"):
         raise NotTaughtError(f"predict wasn't taught what is for many: {probe.destination}")
     atlas = atlas_of(world)
     found: list[Prediction] = []
-    for each in every_way(lambda choices: _predict(atlas, probe, reply, choose or {}, choices)):
+
+    def run(choices: Choices) -> Prediction:
+        return _predict(Memory(atlas, choices, choose or {}, hashed=hashed), probe, reply)
+
+    for each in every_way(run):
         if each not in found:
             found.append(each)
-    return tuple(found)
+            yield each
 
 
-def _predict(atlas: Atlas, probe: Probe, reply: bool, choose: Choice, choices: Choices) -> Prediction:
-    memory = Memory(atlas, choices, choose)
+def _predict(memory: Memory, probe: Probe, reply: bool) -> Prediction:
     walk = Walk(memory, _TAKERS)
     request = walk.run(send(walk, Buffer(probe.origin, _packet(probe)), probe.source))
     answer = _answer(request.hops[-1]) if reply else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from meshnet.netstate import Address, NetState, Route
+from meshnet.netstate import Address, NetState, NextHop, Route
 from meshnet.netstate.state import LOOPBACK
 
 LO = "lo"
@@ -20,17 +20,21 @@ LO = "lo"
 class Way:
     """A route that was found. ``kind`` is ``ip route``'s; one that is ``local`` leads to ``lo``. ``via`` is the next
     hop, None for the destination itself. ``source`` is what a packet gets that has none yet. ``text`` is the route as
-    ``ip route`` prints it."""
+    ``ip route`` prints it. Of a ``multipath`` route's ``hops``, ways themselves, each flow takes one."""
 
     kind: str
     link: str
     via: IPv4Address | None
     source: IPv4Address | None
     text: str
+    hops: tuple[Way, ...] = ()
 
     @property
     def is_local(self) -> bool:
         return self.kind == "local"
+
+    def leads_out_by(self, link: str) -> bool:
+        return link == self.link or any(hop.link == link for hop in self.hops)
 
 
 class Routes:
@@ -76,11 +80,17 @@ class Routes:
 
     def _static_routes(self, routes: Iterable[Route]) -> Iterator[_Entry]:
         for route in sorted(routes, key=_route_order):
-            if route.link and route.link not in self._up:
+            hops = tuple(self._hop(route, hop) for hop in route.hops if hop.link in self._up)
+            if (route.link and route.link not in self._up) or (route.hops and not hops):
                 continue
             source = self._addresses.select(route.link, route.via) if route.kind == "unicast" else None
-            way = Way(route.kind, route.link, route.via, source, _route_text(route))
+            way = Way(route.kind, route.link, route.via, source, _route_text(route), hops)
             yield _Entry(route.destination, route.metric, way)
+
+    def _hop(self, route: Route, hop: NextHop) -> Way:
+        via = f" via {hop.via}" if hop.via is not None else ""
+        text = f"{_route_text(route)} nexthop{via} dev {hop.link}"
+        return Way("unicast", hop.link, hop.via, self._addresses.select(hop.link, hop.via), text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
+from zlib import crc32
 
 from meshnet.errors import InputError, NotTaughtError
 from meshnet.netstate import Destination, NamespaceRef, VirtualService
@@ -27,11 +28,19 @@ Taker = Callable[["Walk", Any], Step | None]
 class Memory:
     """What the packets of one exchange leave behind in namespaces: connections, and what tunnels have learned."""
 
-    def __init__(self, atlas: Atlas, choices: Choices, choose: Mapping[tuple[NamespaceRef, int], IPv4Address]) -> None:
-        self.atlas, self.choices = atlas, choices
+    def __init__(
+        self,
+        atlas: Atlas,
+        choices: Choices,
+        choose: Mapping[tuple[NamespaceRef, int], IPv4Address],
+        *,
+        hashed: bool = False,
+    ) -> None:
+        self.atlas, self.choices, self._hashed = atlas, choices, hashed
         self.chosen: list[tuple[NamespaceRef, int, IPv4Address]] = []
         self._choose = choose
         self.learned: dict[tuple[Place, str], IPv4Address] = {}
+        self._hops: dict[tuple[object, ...], Way] = {}
         self._netfilters: dict[NamespaceRef, Netfilter] = {}
         self._ipvs: dict[NamespaceRef, Ipvs] = {}
 
@@ -54,6 +63,15 @@ class Memory:
                 f"expected a real server of -f {service.mark} at {at} that takes connections, found {wish}"
             )
         return wished or able
+
+    def hop(self, at: NamespaceRef, way: Way, source: IPv4Address | None, destination: IPv4Address) -> Way:
+        """The one of equal-cost next hops that packets between these two take at ``at``. The kernel hashes them with a
+        number that it draws at its start, so it may be any; with ``hashed``, one stands for all."""
+        flow = (at, way.text, source, destination)
+        if flow not in self._hops:
+            number = crc32(" ".join(map(str, flow)).encode()) % len(way.hops)
+            self._hops[flow] = way.hops[number] if self._hashed else self.choices.pick(way.hops)
+        return self._hops[flow]
 
 
 class Walk:
@@ -151,14 +169,17 @@ class Walk:
 
     def way_out(self, at: NamespaceRef, source: IPv4Address | None, destination: IPv4Address) -> Way | Cause:
         """Where ``at`` sends it, or why nowhere. Raises ``NotTaughtError`` for a route that isn't to one place."""
-        return _to_one_place(self.host(at).way_out(source, destination), at)
+        return self._to_one_place(self.host(at).way_out(source, destination), at, source, destination)
 
     def way_in(self, at: NamespaceRef, source: IPv4Address, destination: IPv4Address, link: str) -> Way | Cause:
         """Where what came in by ``link`` goes from ``at``; as ``way_out``."""
-        return _to_one_place(self.host(at).way_in(source, destination, link), at)
+        return self._to_one_place(self.host(at).way_in(source, destination, link), at, source, destination)
 
-
-def _to_one_place(way: Way | Cause, at: NamespaceRef) -> Way | Cause:
-    if isinstance(way, Way) and way.kind not in ("unicast", "local"):
-        raise NotTaughtError(f"predict wasn't taught a {way.kind} route: {way.text} ({at})")
-    return way
+    def _to_one_place(
+        self, way: Way | Cause, at: NamespaceRef, source: IPv4Address | None, destination: IPv4Address
+    ) -> Way | Cause:
+        if isinstance(way, Way) and way.hops:
+            return self.memory.hop(at, way, source, destination)
+        if isinstance(way, Way) and way.kind not in ("unicast", "local"):
+            raise NotTaughtError(f"predict wasn't taught a {way.kind} route: {way.text} ({at})")
+        return way

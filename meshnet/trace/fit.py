@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -12,9 +12,9 @@ from meshnet.path.trace import Direction, Parting
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The prediction that comes closest, by its number, and where what was seen parts from it, if it does."""
+    """The prediction that comes closest, and where what was seen parts from it, if it does."""
 
-    chosen: int
+    predicted: Journey
     direction: Direction = "request"
     difference: Difference | None = None
 
@@ -23,10 +23,17 @@ class Fit:
         return Parting(self.direction, self.difference) if self.difference else None
 
 
-def fit(observed: Journey, predicted: Sequence[Journey]) -> Fit | None:
-    """The best of ``predicted``; None where there is none. A reply counts where one was predicted."""
-    fits = [_compared(number, journey, observed) for number, journey in enumerate(predicted)]
-    return max(fits, key=_closeness, default=None)
+def fit(observed: Journey, predicted: Iterable[Journey]) -> Fit | None:
+    """The best of ``predicted``; None where there is none. A reply counts where one was predicted. After one that
+    agrees, no more are asked for."""
+    best: Fit | None = None
+    for journey in predicted:
+        fitting = _compared(journey, observed)
+        if best is None or _closeness(fitting) > _closeness(best):
+            best = fitting
+        if best.difference is None:
+            break
+    return best
 
 
 def annotated(observed: Journey, predicted: Journey) -> Journey:
@@ -38,12 +45,12 @@ def annotated(observed: Journey, predicted: Journey) -> Journey:
     return Journey(_annotated(observed.request, predicted.request), reply)
 
 
-def _compared(number: int, predicted: Journey, observed: Journey) -> Fit:
+def _compared(predicted: Journey, observed: Journey) -> Fit:
     difference = first_difference(predicted.request, observed.request)
     if difference is not None or predicted.reply is None:
-        return Fit(number, "request", difference)
+        return Fit(predicted, "request", difference)
     reply = observed.reply or Path(observed.request.source, ())
-    return Fit(number, "reply", first_difference(predicted.reply, reply))
+    return Fit(predicted, "reply", first_difference(predicted.reply, reply))
 
 
 def _closeness(fitting: Fit) -> tuple[bool, bool, int]:

@@ -73,6 +73,13 @@ FOUND = {
         Change("drain", 1),
         tuple(DrawnPacket("sandbox", at, "task", to, "tcp", "target") for at, to in ((0, 0), (1, 1), (2, 2))),
     ),
+    "an answer would go back to who has asked itself": DrawnSwarm(
+        1,
+        (DrawnService((0,), ALL, 2, "meshnet/echo"),),
+        (1,),
+        None,
+        tuple(DrawnPacket("sandbox", at, "vip", 0, "udp", "published", ttl) for at in (0, 2) for ttl in (2, None)),
+    ),
     "a datagram to a published port of a node's own localhost": DrawnSwarm(
         0,
         (DrawnService((), ALL, 2, "meshnet/echo"),),

@@ -48,7 +48,7 @@ def traced(probe: Probe, journey: Journey | None = None) -> Trace:
     fitting = fit(seen, ways)
     assert fitting is not None
     names = {TASK: "whoami.3"}
-    return Trace("article", probe, (ways[fitting.chosen],), seen, fitting.parting, names=names)
+    return Trace("article", probe, (fitting.predicted,), seen, fitting.parting, names=names)
 
 
 def parted() -> Trace:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,11 @@ from meshnet.lab.on_paper import paper_world
 from meshnet.labfolder import Overrides, load_lab
 from meshnet.netstate import NamespaceRef, Veth
 from meshnet.netstate.world import World
-from meshnet.path import Probe
+from meshnet.path import Hop, Journey, Probe
 from meshnet.predict import predict
 
 CLIENT = NamespaceRef("client")
-LABS = [("article", None), ("three-nodes", None), ("three-nodes", "twosite")]
+LABS = [("article", None), ("three-nodes", None), ("three-nodes", "twosite"), ("three-nodes", "leafspine")]
 
 
 @cache
@@ -47,6 +49,51 @@ class TestEveryLab:
         predictions = predict(there, probe, reply=True)
         assert len(predictions) > 1
         assert all(each.journey.reply and each.journey.reply.hops[-1].at == CLIENT for each in predictions)
+
+
+class TestEqualCostPaths:
+    """Two leaves, two spines: what crosses the fabric takes either spine, there and back."""
+
+    PROBE = Probe(NamespaceRef("swarm-worker1"), IPv4Address("192.168.56.10"), "icmp", None, 40000)
+
+    def test_all_are_ways_that_a_packet_may_go(self) -> None:
+        ways = predict(world("three-nodes", "leafspine"), self.PROBE, reply=True)
+        spines = [[hop.at.node for hop in hops(each.journey) if hop.at.node.startswith("spine")] for each in ways]
+        assert sorted({tuple(dict.fromkeys(each)) for each in spines}) == [
+            ("spine1",),
+            ("spine1", "spine2"),
+            ("spine2",),
+            ("spine2", "spine1"),
+        ]
+
+    def test_one_can_stand_for_all(self) -> None:
+        ways = predict(world("three-nodes", "leafspine"), self.PROBE, reply=True)
+        (one,) = predict(world("three-nodes", "leafspine"), self.PROBE, reply=True, hashed=True)
+        assert one in ways
+
+    def test_not_all_flows_take_the_same(self) -> None:
+        taken = set()
+        for number in range(8):
+            probe = Probe(CLIENT, IPv4Address(f"192.168.56.{100 + number}"), "udp", 9, 40000)
+            (one,) = predict(world("three-nodes", "leafspine"), probe, hashed=True)
+            taken |= {hop.at.node for hop in hops(one.journey)} & {"spine1", "spine2"}
+        assert taken == {"spine1", "spine2"}
+
+    def test_a_cable_that_is_down_is_none(self) -> None:
+        there = world("three-nodes", "leafspine")
+        leaf = NamespaceRef("leaf2")
+        state = there.states[leaf]
+        (route,) = (each for each in state.routes if each.hops)
+        down = replace(state.links[route.hops[0].link], up=False)
+        links = {**state.links, down.name: down}
+        without = World({**there.states, leaf: replace(state, links=links)})
+        ways = predict(without, self.PROBE)
+        passed = {hop.interface for each in ways for hop in hops(each.journey) if hop.at == leaf}
+        assert passed == {"eth0", route.hops[1].link}
+
+
+def hops(journey: Journey) -> tuple[Hop, ...]:
+    return journey.request.hops + (journey.reply.hops if journey.reply else ())
 
 
 def test_a_machine_keeps_the_routes_of_the_topology() -> None:

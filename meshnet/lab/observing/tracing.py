@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from meshnet.errors import NotTaughtError
 from meshnet.lab.control.wire import Json
@@ -11,11 +13,13 @@ from meshnet.lab.lab import Lab
 from meshnet.lab.observing.naming import Naming
 from meshnet.lab.observing.request import TraceRequest
 from meshnet.netstate.world import World
-from meshnet.path import Journey, Probe, trace_json
+from meshnet.path import Probe, trace_json
 from meshnet.path.trace import Trace
-from meshnet.predict import predict
+from meshnet.predict import ways
 from meshnet.trace.fit import annotated, fit
 from meshnet.trace.tracer import Observation, observe
+
+_Found = TypeVar("_Found")
 
 
 async def trace(lab: Lab, request: Json) -> Json:
@@ -30,12 +34,11 @@ async def trace(lab: Lab, request: Json) -> Json:
 async def traced(lab: Lab, probe: Probe, *, predict_only: bool = False) -> Trace:
     """Of a probe that has all its numbers. To be called by whoever holds ``lab.observing``."""
     world = await lab.world()
-    predicted, notes = _predicted(world, probe)
-    blank = Trace(lab.spec.name, probe, predicted, notes=notes, names=naming_of(lab).names)
+    blank = Trace(lab.spec.name, probe, (), names=naming_of(lab).names)
     if predict_only:
-        return blank
+        return await asyncio.to_thread(_on_paper, blank, world)
     observation = await asyncio.to_thread(observe, probe, lab.namespaces, world, lab.flavour)
-    return _side_by_side(blank, observation)
+    return await asyncio.to_thread(_side_by_side, blank, world, observation)
 
 
 def naming_of(lab: Lab) -> Naming:
@@ -44,27 +47,29 @@ def naming_of(lab: Lab) -> Naming:
     return Naming(lab.control.state, hosts, lab.namespaces)
 
 
-def _predicted(world: World, probe: Probe) -> tuple[tuple[Journey, ...], tuple[str, ...]]:
-    """All ways there and back, or the ways there alone, and what predict wasn't taught."""
+def _on_paper(blank: Trace, world: World) -> Trace:
+    """With every way that is predicted."""
+    predicted, notes = _taught(lambda reply: tuple(each.journey for each in ways(world, blank.probe, reply=reply)))
+    return replace(blank, predicted=predicted or (), notes=notes)
+
+
+def _side_by_side(blank: Trace, world: World, observation: Observation) -> Trace:
+    """What was observed beside the way that fits it. Its hops get the causes that this names."""
+    seen = observation.journey
+    fitting, notes = _taught(lambda reply: fit(seen, (each.journey for each in ways(world, blank.probe, reply=reply))))
+    told = replace(blank, observed=seen, lost=observation.lost, notes=(*notes, *observation.notes))
+    if fitting is None:
+        return told
+    observed = annotated(seen, fitting.predicted)
+    return replace(told, predicted=(fitting.predicted,), observed=observed, parting=fitting.parting)
+
+
+def _taught(predicting: Callable[[bool], _Found]) -> tuple[_Found | None, tuple[str, ...]]:
+    """What is predicted of ways there and back, or of the ways there alone; and what predict wasn't taught."""
     notes: dict[str, None] = {}
     for reply in (True, False):
         try:
-            return tuple(each.journey for each in predict(world, probe, reply=reply)), tuple(notes)
+            return predicting(reply), tuple(notes)
         except NotTaughtError as error:
             notes[str(error)] = None
-    return (), tuple(notes)
-
-
-def _side_by_side(blank: Trace, observation: Observation) -> Trace:
-    """Observed hops get the causes that the fitting prediction names."""
-    seen = replace(blank, observed=observation.journey, lost=observation.lost, notes=(*blank.notes, *observation.notes))
-    fitting = fit(observation.journey, blank.predicted)
-    if fitting is None:
-        return seen
-    predicted = blank.predicted[fitting.chosen]
-    return replace(
-        seen,
-        predicted=(predicted,),
-        observed=annotated(observation.journey, predicted),
-        parting=fitting.parting,
-    )
+    return None, tuple(notes)

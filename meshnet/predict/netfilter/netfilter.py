@@ -22,6 +22,7 @@ from enum import Enum, auto
 from ipaddress import IPv4Address
 from typing import TypeAlias
 
+from meshnet.errors import NotTaughtError
 from meshnet.netstate import NamespaceRef, Ruleset
 from meshnet.path import Hook, Hop
 from meshnet.predict.netfilter.chains import Chains
@@ -106,6 +107,20 @@ class Netfilter:
         reply = connection.reply
         source_port = reply.source_port if port is None or reply.kind else port
         reply = replace(reply, source=address, source_port=source_port)
+        self._connections.update(flow.key, replace(connection, reply=reply))
+
+    def turn_back(self, flow: Flow, address: IPv4Address, port: int | None) -> None:
+        """IPVS gave a real server's answer the address that was asked for its source. Where conntrack takes that answer
+        for a connection's beginning, what goes back for it is expected to go there (``ip_vs_update_conntrack``).
+
+        Raises ``NotTaughtError`` where that is another connection's already: nat then draws another source port for the
+        answer, and whoever asked doesn't know it for one."""
+        if flow.key is None or flow.reply or self._connections[flow.key].confirmed:
+            return
+        connection = self._connections[flow.key]
+        reply = replace(connection.reply, destination=address, destination_port=port)
+        if self._connections.is_taken(reply.mirrored):
+            raise NotTaughtError(f"predict wasn't taught an answer that is the mirror of what it answers ({self._at})")
         self._connections.update(flow.key, replace(connection, reply=reply))
 
     def untrack(self) -> Flow:

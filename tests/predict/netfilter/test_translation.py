@@ -236,6 +236,32 @@ def test_a_real_server_answers_from_its_own_port() -> None:
     assert str(answer.packet.destination) == "192.168.0.9"
 
 
+def test_an_answer_turned_back_to_who_asked_itself_is_refused_since_it_mirrors_the_question() -> None:
+    walker = netfilter(SBOX)
+    itself = packet("udp 10.255.0.5:40000 > 10.255.0.5:7000")
+    passage = Passage(Hook.OUTPUT, itself, out_interface="lo")
+    sent = send(walker, passage)
+    receive(walker, replace(passage, packet=sent.packet, flow=sent.flow, in_interface="lo"))
+    answer = Passage(Hook.PREROUTING, packet("udp 10.255.0.6:7000 > 10.255.0.5:40000"), in_interface="eth0")
+    arrived = walker.traverse(answer)
+    assert arrived.flow is not None
+    with pytest.raises(NotTaughtError, match="mirror"):
+        walker.turn_back(arrived.flow, IPv4Address("10.255.0.5"), 7000)
+
+
+def test_what_goes_back_for_an_answer_turned_back_goes_to_its_new_source() -> None:
+    walker = netfilter(SBOX)
+    answer = Passage(Hook.PREROUTING, packet("udp 10.255.0.6:7000 > 10.255.0.3:40000"), in_interface="eth0")
+    arrived = walker.traverse(answer)
+    assert arrived.flow is not None
+    walker.turn_back(arrived.flow, IPv4Address("10.255.0.5"), 7000)
+    taken = walker.traverse(Passage(Hook.INPUT, arrived.packet, arrived.flow, in_interface="eth0"))
+    walker.finish(Passage(Hook.INPUT, taken.packet, taken.flow, in_interface="eth0"))
+    again = walker.traverse(Passage(Hook.PREROUTING, packet("udp 10.255.0.3:40000 > 10.255.0.5:7000")))
+    assert again.flow is not None
+    assert again.flow.reply
+
+
 def test_only_what_is_the_nodes_own_is_masqueraded_on_its_way_to_the_gateway_bridge() -> None:
     walker = netfilter(NODE, nat="-A POSTROUTING -o docker_gwbridge -m addrtype --src-type LOCAL -j MASQUERADE")
     for source, expected in (
