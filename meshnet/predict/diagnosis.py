@@ -9,6 +9,7 @@ should be there, the place where the packet ends has to do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -20,7 +21,7 @@ from meshnet.predict.differences import Difference, States, differences, put_rig
 from meshnet.predict.flows import Flow
 from meshnet.predict.prediction import predict
 
-__all__ = ["Diagnosis", "Finding", "States", "diagnose", "end_of", "works"]
+__all__ = ["Diagnosis", "Finding", "Judge", "States", "end_of", "works"]
 
 _REPAIR = "meshnet repair"
 _UNKNOWN = Cause(Why.UNKNOWN)
@@ -52,28 +53,38 @@ class Diagnosis:
     drift: tuple[str, ...] = ()
 
 
-def diagnose(world: World, wanted: States, flows: Iterable[Flow], ground: States | None = None) -> Diagnosis:
-    """Judge every flow, by each real server that it may come to. ``wanted`` is what namespaces should hold, as far as
-    somebody says so, and what a repair puts there again; ``ground`` what is under it, which no repair touches."""
-    repairable = (_repairable(difference) for difference in differences(world.states, wanted))
-    paper = _Paper(world, (*repairable, *differences(world.states, ground or {})))
-    found: dict[object, Finding] = {}
-    working: list[Flow] = []
-    untaught: list[tuple[Flow, str]] = []
-    for flow in flows:
-        try:
-            findings = list(_findings(paper, flow))
-        except NotTaughtError as error:
-            untaught.append((flow, str(error)))
-            continue
-        if not findings:
-            working.append(flow)
-        for finding in findings:
-            known = found.get((finding.at, finding.cause), finding)
-            affects = tuple(dict.fromkeys((*known.affects, *finding.affects)))
-            found[finding.at, finding.cause] = replace(known, affects=affects)
-    drift = (f"{each.at}: {each.cause.text}" for each in paper.differences)
-    return Diagnosis(tuple(found.values()), tuple(working), tuple(untaught), tuple(drift))
+class Judge:
+    """Judges flows in one world. ``wanted`` is what namespaces should hold, as far as somebody says so, and what a
+    repair puts there again; ``ground`` what is under it, which no repair touches."""
+
+    def __init__(self, world: World, wanted: States, ground: States | None = None) -> None:
+        repairable = (_repairable(difference) for difference in differences(world.states, wanted))
+        self._paper = _Paper(world, (*repairable, *differences(world.states, ground or {})))
+        self._found: dict[tuple[NamespaceRef, Cause], Finding] = {}
+
+    def judge(self, flows: Iterable[Flow], *, every_path: bool = False) -> Diagnosis:
+        """Every flow, by each real server that it may come to, and of equal-cost paths by one that stands for all, or
+        by ``every_path``. The findings are all so far."""
+        working: list[Flow] = []
+        untaught: list[tuple[Flow, str]] = []
+        paper = self._paper.by_every_path() if every_path else self._paper
+        for flow in flows:
+            try:
+                findings = list(_findings(paper, flow))
+            except NotTaughtError as error:
+                untaught.append((flow, str(error)))
+                continue
+            if not findings:
+                working.append(flow)
+            for finding in findings:
+                self._add(finding)
+        drift = (f"{each.at}: {each.cause.text}" for each in self._paper.differences)
+        return Diagnosis(tuple(self._found.values()), tuple(working), tuple(untaught), tuple(drift))
+
+    def _add(self, finding: Finding) -> None:
+        known = self._found.get((finding.at, finding.cause), finding)
+        affects = tuple(dict.fromkeys((*known.affects, *finding.affects)))
+        self._found[finding.at, finding.cause] = replace(known, affects=affects)
 
 
 def _repairable(difference: Difference) -> Difference:
@@ -106,15 +117,23 @@ class _Paper:
     def __init__(self, world: World, there: tuple[Difference, ...]) -> None:
         self.differences = there
         self.all: Some = frozenset(range(len(there)))
+        self._hashed = True
         self._worlds: dict[Some, World] = {frozenset(): world}
         self._known: list[Some] = []
+
+    def by_every_path(self) -> _Paper:
+        """The same, on which flows may take each of equal-cost paths."""
+        other = copy(self)
+        other._hashed = False
+        return other
 
     def failing(self, flow: Flow, mended: Some) -> tuple[float, list[Journey]]:
         """The share of its ways on which a flow fails, and those. Raises ``NotTaughtError``."""
         if mended not in self._worlds:
             world = self._worlds[frozenset()]
             self._worlds[mended] = replace(world, states=put_right(world.states, (self.differences[n] for n in mended)))
-        journeys = [each.journey for each in predict(self._worlds[mended], flow.probe, reply=True, hashed=True)]
+        ways = predict(self._worlds[mended], flow.probe, reply=True, hashed=self._hashed)
+        journeys = [each.journey for each in ways]
         failing = [journey for journey in journeys if not works(flow, journey)]
         return len(failing) / len(journeys), failing
 

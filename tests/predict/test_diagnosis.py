@@ -21,10 +21,11 @@ from meshnet.netstate import (
 from meshnet.netstate.ruleset import Chain, Rule, Ruleset, Table
 from meshnet.netstate.world import Listener, World
 from meshnet.path import Probe, Why
-from meshnet.predict.diagnosis import Diagnosis, diagnose
+from meshnet.predict.diagnosis import Diagnosis, Judge
 from meshnet.predict.differences import differences
 from meshnet.predict.flows import Flow
 from tests.mesh.article import CLIENT_1, CLUSTERS, WHOAMI_1, WHOAMI_3, article
+from tests.predict.test_paper_world import world
 from tests.predict.worlds import CLIENT, changed, ip, on_lan
 
 CLUSTER = article(*CLUSTERS["20.10"])
@@ -100,7 +101,7 @@ def faulty(*faults: tuple[NamespaceRef, Callable[[NetState], NetState]], world: 
 
 
 def judged(world: World, *flows: Flow) -> Diagnosis:
-    return diagnose(world, WANTED, flows or FLOWS)
+    return Judge(world, WANTED).judge(flows or FLOWS)
 
 
 def found(diagnosis: Diagnosis) -> list[tuple[NamespaceRef, Why]]:
@@ -172,13 +173,13 @@ def test_a_cable_that_is_gone_is_missed_where_it_had_an_address() -> None:
 def test_what_is_under_the_mesh_is_put_right_by_hand() -> None:
     ground = {at: replace(WORLD.states[at], foreign=frozenset()) for at in (CLIENT, NamespaceRef("lab"))}
     world = faulty((NamespaceRef("lab"), down("lan1-eth1")))
-    (finding,) = diagnose(world, WANTED, FLOWS, ground).findings
+    (finding,) = Judge(world, WANTED, ground).judge(FLOWS).findings
     assert (finding.at, finding.cause.why) == (NamespaceRef("lab"), Why.LINK_DOWN)
     assert finding.cause.mend == "ip link set lan1-eth1 up"
 
 
 def test_where_nothing_is_known_of_what_should_be_the_place_where_it_ends_has_to_do() -> None:
-    assert found(diagnose(faulty((SANDBOX, without_forwarding)), {}, FLOWS)) == [(SANDBOX, Why.FORWARDING_OFF)]
+    assert found(Judge(faulty((SANDBOX, without_forwarding)), {}).judge(FLOWS)) == [(SANDBOX, Why.FORWARDING_OFF)]
 
 
 def test_nobody_listening_is_no_difference() -> None:
@@ -280,3 +281,19 @@ def test_rules_in_another_order_are_told_of() -> None:
 def test_real_servers_in_another_order_are_no_difference() -> None:
     service = WANTED[SANDBOX].ipvs[0x100]
     assert told(SANDBOX, ipvs={0x100: replace(service, destinations=service.destinations[::-1])}) == []
+
+
+class TestEqualCostPaths:
+    """Of two spines, one doesn't forward."""
+
+    FABRIC = world("three-nodes", "leafspine")
+
+    def test_a_flow_is_judged_by_the_path_that_stands_for_all_or_by_each(self) -> None:
+        crossing = Flow("worker1 > manager", Probe(WORKER1, ip("192.168.56.10"), "udp", 9, 40000), frozenset({MANAGER}))
+        by_either = [
+            Judge(faulty((spine, without_forwarding), world=self.FABRIC), self.FABRIC.states)
+            for spine in map(NamespaceRef, ("spine1", "spine2"))
+        ]
+        assert sorted(len(judge.judge([crossing]).findings) for judge in by_either) == [0, 1]
+        for judge in by_either:
+            assert len(judge.judge([crossing], every_path=True).findings) == 1

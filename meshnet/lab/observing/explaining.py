@@ -1,7 +1,8 @@
 """``meshnet explain``: what is failing now in a lab, where, and what would mend it.
 
 All flows that the swarm ought to carry are judged on paper first, by what the kernel holds at this moment. Those that
-should work are then tried for real, since a wire that loses packets shows in no table; what fails then is traced.
+should work are then tried for real, since a wire that loses packets shows in no table. What fails then is judged once
+more, by every path that it may have taken, and traced if that finds nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from meshnet.lab.observing.trying import failing
 from meshnet.netstate.world import World
 from meshnet.path import Source, trace_json
 from meshnet.path.trace import Trace
-from meshnet.predict.diagnosis import Diagnosis, Finding, diagnose, end_of, works
+from meshnet.predict.diagnosis import Diagnosis, Finding, Judge, end_of, works
 from meshnet.predict.flows import Flow
 from topo.underlay import underlay
 
@@ -34,12 +35,14 @@ async def explain(lab: Lab) -> Json:
     async with lab.observing:
         world = await lab.world()
         flows = list(flows_of(naming_of(lab), _clients(lab), world))
-        diagnosis = await asyncio.to_thread(_diagnosis, lab, world, flows)
-        hopeful = [*diagnosis.working, *(flow for flow, _ in diagnosis.untaught)]
-        silent = await asyncio.to_thread(failing, lab.namespaces, hopeful)
-        fine = [flow for flow in hopeful if flow not in silent]
-        routes = await asyncio.to_thread(Routes, world, hopeful if silent else ())
-        findings = [*diagnosis.findings, *await _seen(lab, routes, silent, fine)]
+        judge = await asyncio.to_thread(_judge, lab, world)
+        diagnosis = await asyncio.to_thread(judge.judge, flows)
+        hopeful = _hopeful(diagnosis)
+        failed = await asyncio.to_thread(failing, lab.namespaces, hopeful)
+        again = await asyncio.to_thread(judge.judge, failed, every_path=True)
+        silent, fine = _hopeful(again), [flow for flow in hopeful if flow not in failed]
+        routes = await asyncio.to_thread(Routes, world, [*fine, *silent] if silent else ())
+        findings = [*again.findings, *await _seen(lab, routes, silent, fine)]
     return {
         "schema": SCHEMA,
         "healthy": not findings,
@@ -66,9 +69,14 @@ def _notes(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"tried, but not judged by rules and tables: {', '.join(names)}: {reason}"
 
 
-def _diagnosis(lab: Lab, world: World, flows: Sequence[Flow]) -> Diagnosis:
+def _judge(lab: Lab, world: World) -> Judge:
     mesh = lab.wanted()
-    return diagnose(world, mesh, flows, ground(world.states, underlay(lab.net.topo), mesh))
+    return Judge(world, mesh, ground(world.states, underlay(lab.net.topo), mesh))
+
+
+def _hopeful(diagnosis: Diagnosis) -> list[Flow]:
+    """Those that nothing on paper stands in the way of, as far as paper says."""
+    return [*diagnosis.working, *(flow for flow, _ in diagnosis.untaught)]
 
 
 async def _seen(lab: Lab, routes: Routes, silent: Sequence[Flow], fine: Sequence[Flow]) -> list[Finding]:
