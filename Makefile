@@ -21,7 +21,7 @@ test: setup     ## unit tests, then lab tests in the best kernel there is
 	@exec scripts/run scripts/test $(ARGS)
 test-long: setup ## drawn swarms by the hundred: is what is predicted what is seen? (some hours)
 	@exec scripts/run scripts/test-long $(ARGS)
-check: setup    ## ruff, mypy and the tests that need no root
+check: setup    ## ruff, mypy, layers and the tests that need no root
 	@exec scripts/run scripts/check
 doctor:         ## what a lab needs of this machine, what it has, and the mend
 	@exec scripts/doctor $(ARGS)

@@ -125,7 +125,7 @@ def test_halves_of_the_unit_tests_are_all_of_them(machine: FakeMachine) -> None:
 
 
 def test_every_stage_is_run_and_the_ones_without_root_by_check_too(machine: FakeMachine) -> None:
-    for tool in ("ruff", "mypy"):
+    for tool in ("ruff", "mypy", "lint-imports"):
         machine.play(tool, "")
     machine.play("pytest", 'echo "pytest -m $*"')
 
