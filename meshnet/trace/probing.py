@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from meshnet.errors import InputError
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.path import Packet, Probe
 from meshnet.path.probe import TCP_SYN_LENGTH
@@ -40,6 +41,10 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _SCTP_INIT = 1
 _LONGEST = 65535
 _TOLD = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EMSGSIZE, errno.EPROTO)
+
+
+class PortTakenError(InputError):
+    """Another socket has the source port."""
 
 
 @dataclass(slots=True)
@@ -91,14 +96,13 @@ class Probing:
 @contextmanager
 def sending(probe: Probe, namespace: NetNamespace) -> Iterator[Probing]:
     """Send it when the block begins; its ``problem`` says if the kernel would not. ``probe`` has a source port, and at
-    least the length of ``least_length``. Raises ``OSError`` where there can be no such socket at all."""
+    least the length of ``least_length``. Raises ``OSError`` where there can be no such socket at all, and
+    ``PortTakenError``."""
     nonce = os.urandom(NONCE)
     with namespace.entered():
         sender = _socket(probe)
-    try:
+    with sender:
         yield _send(probe, sender, nonce)
-    finally:
-        sender.close()
 
 
 def least_length(protocol: str) -> int:
@@ -157,7 +161,7 @@ def _try_to_send(probe: Probe, sender: socket.socket, nonce: bytes) -> int:
     is_raw = probe.protocol in ("icmp", "sctp")
     try:
         if probe.source is not None or probe.source_port is not None:
-            sender.bind((str(probe.source or ""), 0 if is_raw else probe.source_port or 0))
+            _bind(sender, str(probe.source or ""), 0 if is_raw else probe.source_port or 0, probe)
         sender.connect((str(probe.destination), 0 if is_raw else probe.port or 0))
         if probe.protocol != "tcp":
             sender.send(_payload(probe, nonce))
@@ -166,6 +170,16 @@ def _try_to_send(probe: Probe, sender: socket.socket, nonce: bytes) -> int:
     except OSError as error:
         return error.errno or errno.EIO
     return 0
+
+
+def _bind(sender: socket.socket, address: str, port: int, probe: Probe) -> None:
+    try:
+        sender.bind((address, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            problem = f"expected a source port that no {probe.protocol} socket of {probe.origin} has, found {port}"
+            raise PortTakenError(problem) from error
+        raise
 
 
 def _as_sent(probe: Probe, source: IPv4Address) -> Packet:

@@ -195,6 +195,10 @@ MISTAKES = {
     "a TTL of nothing": (["client", "whoami", "--ttl", "0"], "expected a TTL of 1 to 255, found 0"),
     "a size for TCP": (["client", "whoami:80", "--size", "100"], "has its own size"),
     "a size too small": (["client", "whoami", "--size", "10"], "expected a size in bytes of"),
+    "a source port in use": (
+        ["whoami.1", "client:80", "--source-port", "8000"],
+        "expected a source port that no tcp socket of .* has, found 8000",
+    ),
     "for many": (["client", "224.0.0.1:80"], "expected the address of one host"),
     "no such lab": (["client", "whoami:80", "--lab", "none"], "no lab called none is running"),
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from meshnet.errors import InputError
 from meshnet.lab.control.trace_request import PROTOCOLS
 from meshnet.lab.control.wire import Json
+from meshnet.lab.observing import source_ports
 from meshnet.lab.observing.naming import Naming
 from meshnet.path import Probe
 from meshnet.trace.probing import least_length
@@ -16,9 +16,6 @@ from meshnet.trace.probing import least_length
 _WITH_PORTS = ("tcp", "udp", "sctp")
 _OWN_LENGTH = ("tcp", "sctp")
 _LONGEST = 65535
-_SOURCE_PORTS = range(33000, 60000)
-"""Where source ports are drawn from: Linux's own range, nearly. With one that is known beforehand, the way can be told
-beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class TraceRequest:
             address,
             self.protocol,
             self.port,
-            self.source_port or random.choice(_SOURCE_PORTS),
+            self.source_port or source_ports.drawn(),
             ttl=self.ttl or 64,
             length=self.size or least_length(self.protocol),
         )

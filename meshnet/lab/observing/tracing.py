@@ -12,11 +12,13 @@ from meshnet.lab.control.wire import Json
 from meshnet.lab.lab import Lab
 from meshnet.lab.observing.naming import Naming
 from meshnet.lab.observing.request import TraceRequest
+from meshnet.lab.observing.source_ports import redrawn
 from meshnet.netstate.world import World
 from meshnet.path import Probe, trace_json
 from meshnet.path.trace import Trace
 from meshnet.predict import ways
 from meshnet.trace.fit import annotated, fit
+from meshnet.trace.probing import PortTakenError
 from meshnet.trace.tracer import Observation, observe
 
 _Found = TypeVar("_Found")
@@ -27,18 +29,26 @@ async def trace(lab: Lab, request: Json) -> Json:
     asked = TraceRequest.from_json(request)
     probe = asked.probe(naming_of(lab))
     async with lab.observing:
-        made = await traced(lab, probe, predict_only=asked.predict_only)
+        made = await traced(lab, probe, predict_only=asked.predict_only, same_port=asked.source_port is not None)
     return trace_json.dump(made)
 
 
-async def traced(lab: Lab, probe: Probe, *, predict_only: bool = False) -> Trace:
-    """Of a probe that has all its numbers. To be called by whoever holds ``lab.observing``."""
+async def traced(lab: Lab, probe: Probe, *, predict_only: bool = False, same_port: bool = False) -> Trace:
+    """Of a probe that has all its numbers; if another socket has its source port, from another unless it has to be the
+    ``same_port``. To be called by whoever holds ``lab.observing``. Raises ``PortTakenError``."""
     world = await lab.world()
     blank = Trace(lab.spec.name, probe, (), names=naming_of(lab).names)
     if predict_only:
         return await asyncio.to_thread(_on_paper, blank, world)
-    observation = await asyncio.to_thread(observe, probe, lab.namespaces, world, lab.flavour)
-    return await asyncio.to_thread(_side_by_side, blank, world, observation)
+    while True:
+        try:
+            observation = await asyncio.to_thread(observe, blank.probe, lab.namespaces, world, lab.flavour)
+        except PortTakenError:
+            if same_port:
+                raise
+            blank = replace(blank, probe=redrawn(blank.probe))
+        else:
+            return await asyncio.to_thread(_side_by_side, blank, world, observation)
 
 
 def naming_of(lab: Lab) -> Naming:

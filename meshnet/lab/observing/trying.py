@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
-from itertools import count
+from contextlib import ExitStack, contextmanager, suppress
 
 from meshnet.kernel.namespaces import NetNamespace
 from meshnet.lab.deadlines import scaled
+from meshnet.lab.observing.source_ports import redrawn
 from meshnet.netstate import NamespaceRef
 from meshnet.predict.flows import Flow
-from meshnet.trace.probing import Probing, sending
+from meshnet.trace.probing import PortTakenError, Probing, sending
 from meshnet.trace.tracer import PATIENCE
 
 _TRIES = 3
@@ -25,30 +24,26 @@ ask again, for the first packet of a long way, and for one that was lost by chan
 _LOOK = 0.001
 """Seconds for a look at a socket whose time is up: its answer may have come while others were waited for."""
 
-_SOURCE_PORTS = range(48000, 60000)
-"""Every try has its own: IPVS may remember by it which real server the last one went to."""
-
 
 def failing(namespaces: Mapping[NamespaceRef, NetNamespace], flows: Sequence[Flow]) -> list[Flow]:
     """Those of which some try has no answer, even when it's waited for longer."""
-    ports = _source_ports()
-    silent = _silent(namespaces, flows, ports, PATIENCE)
-    return _silent(namespaces, silent, ports, scaled(_MORE_PATIENCE)) if silent else []
+    silent = _silent(namespaces, flows, PATIENCE)
+    return _silent(namespaces, silent, scaled(_MORE_PATIENCE)) if silent else []
 
 
-def _silent(
-    namespaces: Mapping[NamespaceRef, NetNamespace], flows: Sequence[Flow], ports: Iterator[int], patience: float
-) -> list[Flow]:
+def _silent(namespaces: Mapping[NamespaceRef, NetNamespace], flows: Sequence[Flow], patience: float) -> list[Flow]:
     with ExitStack() as stack:
-        tries: list[tuple[Flow, Probing]] = []
-        for flow in (*flows,) * _TRIES:
-            probe = replace(flow.probe, source_port=next(ports))
-            tries.append((flow, stack.enter_context(sending(probe, namespaces[probe.origin]))))
+        tries = [(flow, stack.enter_context(_sending(namespaces, flow))) for flow in (*flows,) * _TRIES]
         until = time.monotonic() + patience
         silent = {flow.name for flow, probing in tries if not probing.wait(max(until, time.monotonic() + _LOOK))}
     return [flow for flow in flows if flow.name in silent]
 
 
-def _source_ports() -> Iterator[int]:
-    start = time.monotonic_ns()
-    return (_SOURCE_PORTS[(start + number) % len(_SOURCE_PORTS)] for number in count())
+@contextmanager
+def _sending(namespaces: Mapping[NamespaceRef, NetNamespace], flow: Flow) -> Iterator[Probing]:
+    with ExitStack() as stack:
+        probing = None
+        while probing is None:
+            with suppress(PortTakenError):
+                probing = stack.enter_context(sending(redrawn(flow.probe), namespaces[flow.probe.origin]))
+        yield probing
