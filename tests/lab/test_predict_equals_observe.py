@@ -133,6 +133,8 @@ def test_every_packet_goes_where_it_was_predicted_to(lab: RunningLab) -> None:
     @given(swarms())
     def agree(drawn: DrawnSwarm) -> None:
         disagreements = list(_disagreements(lab, drawn, tally))
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{tally.swarms} of {EXAMPLES}: {tally}")
         assert not disagreements, "\n\n".join(disagreements)
 
     agree()

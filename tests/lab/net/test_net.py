@@ -118,11 +118,18 @@ def test_a_node_is_typed_at_as_in_mininet() -> None:
         assert net["lan1"].cmd("brctl show lan1").count("lan1-eth") == 4
 
 
+def children(pid: int) -> list[str]:
+    """The names of the programs that a process has started and that run."""
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [Path(f"/proc/{each}/comm").read_text().strip() for each in pids]
+
+
 @walled
-def test_an_interrupt_ends_the_command_and_not_the_shell() -> None:
+def test_an_interrupt_ends_the_command_and_not_the_shell(eventually: Callable[[Callable[[], bool]], None]) -> None:
     with network() as net:
         host = net["client"]
         host.sendCmd("sleep 1000")
+        eventually(lambda: "sleep" in children(host.pid))  # what is typed ahead goes with an interrupt
         host.sendInt()
         host.waitOutput()
         assert host.cmd("echo still here").strip() == "still here"
