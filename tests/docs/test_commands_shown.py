@@ -94,6 +94,15 @@ def test_the_readme_shows_what_the_first_command_prints() -> None:
         assert f"  {hint}\n" in readme
 
 
+def test_the_readmes_way_is_a_part_of_the_one_shown_whole() -> None:
+    page = (ROOT / "docs" / "trace.md").read_text().splitlines()
+    (way,) = re.findall(r"^mininet> trace .*\n((?:.+\n)+?)```", (ROOT / "README.md").read_text(), re.MULTILINE)
+    parts = [part.strip("\n").splitlines() for part in way.split("  ...\n")]
+    at = 0
+    for part in parts:
+        at = next(at for at in range(at, len(page)) if page[at : at + len(part)] == part) + len(part)
+
+
 @pytest.mark.lab
 def test_the_ways_shown_are_those_that_packets_go() -> None:
     """docs/trace.md's pictures, but for times."""
