@@ -6,10 +6,12 @@ owner and root may speak to it.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from meshnet.errors import NoSuchLabError
@@ -38,9 +40,16 @@ class RunningLab:
 
 
 def announce(name: str) -> socket.socket:
-    """A listening socket under which a lab called ``name`` is found until it is closed."""
+    """A listening socket under which a lab called ``name`` is found until it is closed: as ``name.2`` if this process
+    has another of that name."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(RunningLab(name, os.getuid(), os.getpid()).address)
+    for called in chain([name], (f"{name}.{number}" for number in count(2))):
+        try:
+            listener.bind(RunningLab(called, os.getuid(), os.getpid()).address)
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
     listener.listen()
     return listener
 

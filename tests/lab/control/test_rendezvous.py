@@ -26,6 +26,13 @@ def test_one_of_several_must_be_named() -> None:
         rendezvous.find(None)
 
 
+def test_several_of_one_name_in_a_process_are_told_apart() -> None:
+    with rendezvous.announce("twin"), rendezvous.announce("twin"), rendezvous.announce("twin"):
+        found = [lab.name for lab in rendezvous.running() if lab.name.startswith("twin")]
+        assert found == ["twin", "twin.2", "twin.3"]
+        rendezvous.connect(rendezvous.find("twin.2")).close()
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with rendezvous.announce("known"), pytest.raises(NoSuchLabError, match=r"no lab called other.*known"):
         rendezvous.find("other")
