@@ -77,6 +77,8 @@ class BareLab:
     def _spawn(
         self, argv: list[str], stdin: int, stdout: int, stderr: int, controlling: bool
     ) -> subprocess.Popen[bytes]:
+        # as in a lab: programs end by these signals also where the tests are a job in the background, or under nohup
+        argv = ["env", "--default-signal=HUP,INT", *argv]
         child = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
         self.children.append(child)
         return child
