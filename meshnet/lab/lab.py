@@ -124,6 +124,15 @@ class Lab:
         """``docker service scale SERVICE=REPLICAS``."""
         await self.change(ScaleService(service, replicas))
 
+    async def at_rest(self, patience: float) -> None:
+        """Wait until no task is on its way and the kernel has followed. Raises ``TimeoutError`` when ``patience``, in
+        seconds, is over before."""
+        async with asyncio.timeout(patience):
+            await self.control.followed()
+            while _under_way(self.control.state):
+                await self.control.changed()
+            await self.control.followed()
+
     async def drift(self) -> list[str]:
         """What somebody changed in the kernel since: the changes that would put it right, in lines."""
         return await self._with_kernel(lambda want: _lines(self._kernel.plan(want)))
@@ -160,11 +169,7 @@ class Lab:
 
     async def _settled(self) -> None:
         try:
-            async with asyncio.timeout(scaled(CONVERGED)):
-                await self.control.followed()
-                while _under_way(self.control.state):
-                    await self.control.changed()
-                await self.control.followed()
+            await self.at_rest(scaled(CONVERGED))
         except TimeoutError as error:
             late = ", ".join(task.name for task in _under_way(self.control.state))
             raise LabError(f"after {scaled(CONVERGED):.0f} s these are still on their way: {late}") from error

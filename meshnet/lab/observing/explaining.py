@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 
 from meshnet.lab.control.wire import Json
+from meshnet.lab.deadlines import scaled
 from meshnet.lab.lab import Lab
 from meshnet.lab.observing.flows import flows_of
 from meshnet.lab.observing.ground import ground
@@ -26,23 +28,40 @@ from topo.underlay import underlay
 
 SCHEMA = "meshnet-explain/1"
 
+_LOOKS = 3
+_REST = 3.0
+"""Seconds in which a swarm should come to rest."""
+
 _TRACES = 3
 """How often a flow that failed is traced until it fails again: the next time it may come to another real server."""
 
 
 async def explain(lab: Lab) -> Json:
-    """What was found, as docs/trace.md has it."""
+    """What was found, as docs/trace.md has it. What is half done looks like a fault, so a swarm on its way is waited
+    for, though not for ever, and what is found while namespaces come or go is looked at once more."""
     async with lab.observing:
-        world = await lab.world()
-        flows = list(flows_of(naming_of(lab), _clients(lab), world))
-        judge = await asyncio.to_thread(_judge, lab, world)
-        diagnosis = await asyncio.to_thread(judge.judge, flows)
-        hopeful = _hopeful(diagnosis)
-        failed = await asyncio.to_thread(failing, lab.namespaces, hopeful)
-        again = await asyncio.to_thread(judge.judge, failed, every_path=True)
-        silent, fine = _hopeful(again), [flow for flow in hopeful if flow not in failed]
-        routes = await asyncio.to_thread(Routes, world, [*fine, *silent] if silent else ())
-        findings = [*again.findings, *await _seen(lab, routes, silent, fine)]
+        for _ in range(_LOOKS):
+            with suppress(TimeoutError):
+                await lab.at_rest(scaled(_REST))
+            there = set(lab.namespaces)
+            document = await _explained(lab)
+            if document["healthy"] or set(lab.namespaces) == there:
+                break
+    return document
+
+
+async def _explained(lab: Lab) -> Json:
+    world = await lab.world()
+    flows = list(flows_of(naming_of(lab), _clients(lab), world))
+    judge = await asyncio.to_thread(_judge, lab, world)
+    diagnosis = await asyncio.to_thread(judge.judge, flows)
+    there = lab.namespaces
+    hopeful = [flow for flow in _hopeful(diagnosis) if flow.probe.origin in there]
+    failed = await asyncio.to_thread(failing, there, hopeful)
+    again = await asyncio.to_thread(judge.judge, failed, every_path=True)
+    silent, fine = _hopeful(again), [flow for flow in hopeful if flow not in failed]
+    routes = await asyncio.to_thread(Routes, world, [*fine, *silent] if silent else ())
+    findings = [*again.findings, *await _seen(lab, routes, silent, fine)]
     return {
         "schema": SCHEMA,
         "healthy": not findings,

@@ -60,11 +60,13 @@ def _wishes(naming: Naming, outside: Sequence[str], world: World) -> Iterator[_W
     for one, other in permutations(nodes, 2):
         yield _Wish(one, other, frozenset({NamespaceRef(other)}))
     yield from _published(naming, nodes, outside)
-    for occupant in naming.occupants():
+    there = world.states.keys() & set(naming.namespaces)
+    occupants = [each for each in naming.occupants() if naming.home(each) in there]
+    for occupant in occupants:
         yield from _east_west(naming, world, occupant)
     for network in naming.state.networks.values():
-        yield from _of_full_size(naming, network)
-    for occupant in naming.occupants():
+        yield from _of_full_size(naming, network, occupants)
+    for occupant in occupants:
         for name in outside[:1] if _has_a_way_out(naming, occupant) else ():
             yield _Wish(str(naming.home(occupant)), name, frozenset({NamespaceRef(name)}))
 
@@ -88,9 +90,9 @@ def _east_west(naming: Naming, world: World, occupant: Task | Container) -> Iter
                 yield _Wish(source, str(vip), ends, it.protocol, it.port, called=name, over=network.name)
 
 
-def _of_full_size(naming: Naming, network: Network) -> Iterator[_Wish]:
+def _of_full_size(naming: Naming, network: Network, occupants: Sequence[Task | Container]) -> Iterator[_Wish]:
     """Echoes as long as the network's interfaces take, from each container to the next one on another node."""
-    there = [(each, address) for each in naming.occupants() if (address := _address_on(each, network.id))]
+    there = [(each, address) for each in occupants if (address := _address_on(each, network.id))]
     for number, (occupant, _) in enumerate(there):
         others = [other for other in (*there[number:], *there[:number]) if other[0].node != occupant.node]
         for other, address in others[:1]:

@@ -124,14 +124,14 @@ def test_a_service_scaled_up_and_down_is_healthy(lab: RunningLab) -> None:
         assert found(explained(lab)) == [], replicas
 
 
+def test_a_swarm_on_its_way_is_no_fault(lab: RunningLab) -> None:
+    for replicas in (6, 1, 5, 2):
+        lab.run(MANAGER, f"docker service scale -d whoami={replicas}").check()
+        assert found(explained(lab)) == [], replicas
+
+
 def test_a_drained_node_is_no_fault(lab: RunningLab) -> None:
     lab.run(MANAGER, f"docker node update --availability drain {WORKER1}").check()
-    until = time.monotonic() + PATIENCE
-    while (
-        any(task["node"] == WORKER1 and task["state"] == "running" for task in lab.tasks("whoami"))
-        and time.monotonic() < until
-    ):
-        time.sleep(0.5)
     document = explained(lab)
     lab.run(MANAGER, f"docker node update --availability active {WORKER1}").check()
     assert found(document) == []
